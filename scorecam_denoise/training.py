@@ -170,7 +170,9 @@ def fit_classifier(
     validation = (images[held], labels[held], balanced_weights(labels[held])) if len(held) else None
     monitor = "val_loss" if len(held) else "loss"
     stop = keras.callbacks.EarlyStopping(monitor, patience=patience, restore_best_weights=True)
-    model.compile(keras.optimizers.Adam(learning_rate), "sparse_categorical_crossentropy", ["accuracy"])
+    model.compile(
+        optimizer=keras.optimizers.Adam(learning_rate), loss="sparse_categorical_crossentropy", metrics=["accuracy"]
+    )
     curves = model.fit(
         batches, validation_data=validation, validation_batch_size=batch_size, epochs=epochs, verbose=0, shuffle=False,
         callbacks=[stop, EpochBar(disable=not show_progress)],

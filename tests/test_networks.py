@@ -1,0 +1,42 @@
+"Spec-CNN: its shape, its names, its repeatability."
+
+import numpy as np
+import pytest
+
+from scorecam_denoise.core import ScorecamError
+from scorecam_denoise.networks import spec_cnn
+
+
+def test_frequency_is_never_pooled():
+    model = spec_cnn((64, 32, 1), 3)
+    for k, frames in ((1, 16), (2, 8), (3, 4)):
+        assert model.get_layer(f"pool_{k}").output.shape[1:3] == (64, frames)
+
+
+def test_layers_are_found_by_name():
+    model = spec_cnn((64, 32, 1), 3, filters=(4, 8), embedding=16)
+    assert model.get_layer("embedding").output.shape == (None, 16)
+    assert model.get_layer("probability").output.shape == (None, 3)
+    assert model.get_layer("norm_2").momentum == 0.9
+    assert model.get_layer("relu_2").output.shape == (None, 64, 16, 8)
+
+
+def test_weights_depend_on_the_seed_alone():
+    first, same, other = (spec_cnn((32, 16, 1), 2, seed=seed).get_weights() for seed in (0, 0, 1))
+    assert all(np.array_equal(a, b) for a, b in zip(first, same))
+    assert not all(np.array_equal(a, b) for a, b in zip(first, other))
+
+
+def test_probabilities_sum_to_one():
+    images = np.random.default_rng(0).random((5, 32, 16, 1), dtype="float32")
+    probability = spec_cnn((32, 16, 1), 4).predict(images)
+    assert np.allclose(probability.sum(axis=1), 1, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "shape, n_classes, words",
+    [((64, 32), 2, "expected (frequency, time, 1)"), ((64, 4, 1), 2, "too small"), ((64, 32, 1), 1, "at least two")],
+)
+def test_what_cannot_be_built_says_why(shape, n_classes, words):
+    with pytest.raises(ScorecamError, match=words.replace("(", r"\(").replace(")", r"\)")):
+        spec_cnn(shape, n_classes)
