@@ -1,1 +1,16 @@
+"One object's tonal signature out of noisy spectrograms, without clean examples."
+
+import lazy_loader
+
 __version__ = "0.1.0"
+
+# Names arrive when they are first used: importing the package does not import TensorFlow.
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "datasets": ["load_folder"],
+        "denoiser": ["ScoreCAMDenoiser"],
+        "scene": ["simulate_scene"],
+        "scorecam": ["score_cam"],
+    },
+)
