@@ -4,9 +4,9 @@
 __all__ = ['broken_rules', 'cast_field', 'SpectrogramConfig', 'config_from_json', 'AudioInfo', 'declared_more', 'audio_info',
            'choose_channel', 'read_pieces', 'read_blocks', 'read_audio', 'mirrored', 'cut', 'resampled_length',
            'resample_blocks', 'resample', 'n_frames', 'hann', 'stft_blocks', 'stft', 'bin_power', 'level_db',
-           'local_sum', 'background', 'whitened_db', 'spectrogram_image', 'tile_starts', 'tile', 'add_tiles', 'untile',
-           'spread_mask', 'synthesis_blocks', 'invert_blocks', 'invert', 'Block', 'check_rate', 'iter_blocks',
-           'merge_blocks', 'write_audio', 'running_median', 'split_window_detector', 'detector_grid']
+           'local_sum', 'mean_noise_db', 'background_db', 'whitened_db', 'spectrogram_image', 'tile_starts', 'tile',
+           'add_tiles', 'untile', 'spread_mask', 'synthesis_blocks', 'invert_blocks', 'invert', 'Block', 'check_rate',
+           'iter_blocks', 'merge_blocks', 'write_audio', 'running_median', 'split_window_detector', 'detector_grid']
 
 # %% ../nbs/10_spectrogram.ipynb #4aa9c0d2
 import json
@@ -22,6 +22,7 @@ import soxr
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy.fft import irfft, rfft
 from scipy.ndimage import median_filter
+from scipy.special import exp1
 
 from .core import ScorecamError, atomic_path
 
@@ -390,7 +391,7 @@ def level_db(
 # %% ../nbs/10_spectrogram.ipynb #824e86b8
 def local_sum(
     values: np.ndarray,  # float (bins, ...)
-    reach: int,  # bins on either side
+    reach: int | np.ndarray,  # bins on either side, one for all or (bins,)
 ) -> tuple[np.ndarray, np.ndarray]:  # sums (bins, ...) and how many values are in each (bins,)
     "Sums over a window around each bin that shrinks at the ends."
     total = np.concatenate([np.zeros_like(values[:1], dtype=float), np.cumsum(values, axis=0, dtype=float)])
@@ -399,16 +400,26 @@ def local_sum(
     return total[high] - total[low], high - low
 
 # %% ../nbs/10_spectrogram.ipynb #8b523dc6
-def background(
-    power: np.ndarray,  # float (bins, frames)
+def mean_noise_db(
+    alpha: float = np.inf,  # values above this multiple of the mean power are replaced by the mean of the dB
+) -> float:  # dB
+    "The mean level of noise of mean power 1, in dB."
+    replaced = 0.0 if np.isinf(alpha) else np.exp(-alpha) * (np.log(alpha) + np.euler_gamma) + exp1(alpha)
+    return float(-10 / np.log(10) * (np.euler_gamma + replaced))
+
+# %% ../nbs/10_spectrogram.ipynb #e8ba8d1f
+def background_db(
+    level: np.ndarray,  # float (bins, frames), dB
     config: SpectrogramConfig,
-) -> np.ndarray:  # float (bins, frames)
-    "The power around each bin that is not tones: a two-pass split-window mean."
-    (wide, n_wide), (gap, n_gap) = local_sum(power, config.whiten_bins), local_sum(power, config.whiten_gap)
-    around = np.maximum(wide - gap, 0) / (n_wide - n_gap)[:, None]
-    alpha = config.whiten_alpha
-    flat, n_flat = local_sum(np.where(power > alpha * around, around, power), config.whiten_bins)
-    return flat / n_flat[:, None] / (1 - alpha * np.exp(-alpha))
+) -> np.ndarray:  # float (bins, frames), dB
+    "The power of the noise around each bin: a two-pass split-window mean."
+    to_end = np.minimum(np.arange(len(level)), np.arange(len(level))[::-1])
+    reach = np.clip(to_end, config.whiten_gap + 5, config.whiten_bins)
+    (wide, n_wide), (gap, n_gap) = local_sum(level, reach), local_sum(level, config.whiten_gap)
+    around = (wide - gap) / (n_wide - n_gap)[:, None]
+    tones = level - around > 10 * np.log10(config.whiten_alpha) - mean_noise_db()
+    flat, n_flat = local_sum(np.where(tones, around, level), reach)
+    return flat / n_flat[:, None] - mean_noise_db(config.whiten_alpha)
 
 # %% ../nbs/10_spectrogram.ipynb #4a34d169
 def whitened_db(
@@ -422,9 +433,8 @@ def whitened_db(
         return level - np.median(level, axis=0)
     beyond = 2 * config.whiten_bins
     low, high = max(min(first, 2), first - beyond), min(len(spectrum), last + beyond)
-    power = bin_power(spectrum, config, low, high)
-    ratio = power[first - low : last - low] / background(power, config)[first - low : last - low]
-    return (10 * np.log10(ratio)).astype(np.float32)
+    level = 10 * np.log10(bin_power(spectrum, config, low, high))
+    return (level - background_db(level, config))[first - low : last - low].astype(np.float32)
 
 # %% ../nbs/10_spectrogram.ipynb #0684696e
 def spectrogram_image(
