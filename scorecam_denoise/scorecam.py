@@ -100,9 +100,9 @@ def resize_matrix(
 # %% ../nbs/40_scorecam.ipynb #2c8f7edd
 def baseline_images(
     images: np.ndarray,  # (n, frequency, time, channels)
-    baseline: str | np.ndarray = "median",  # "zero", "floor", "median", or an array that broadcasts to `images`
+    baseline: str | np.ndarray = "median",  # "zero", "floor", "median", "level", or an array that broadcasts to `images`
 ) -> np.ndarray:  # float32, broadcasts to `images`
-    "What silence looks like in each image: zero, its 5th percentile, its median per frequency, or as given."
+    "What silence looks like in each image: zero, its 5th percentile, its median per frequency or in all, or as given."
     if not isinstance(baseline, str):
         given = np.asarray(baseline, "float32")
         try:
@@ -116,7 +116,9 @@ def baseline_images(
         return np.percentile(images, 5, axis=(1, 2), keepdims=True).astype("float32")
     if baseline == "median":
         return np.median(images, axis=2, keepdims=True).astype("float32")
-    raise ScorecamError(f"baseline {baseline!r}: expected 'zero', 'floor', 'median' or an array")
+    if baseline == "level":
+        return np.median(images, axis=(1, 2), keepdims=True).astype("float32")
+    raise ScorecamError(f"baseline {baseline!r}: expected 'zero', 'floor', 'median', 'level' or an array")
 
 # %% ../nbs/40_scorecam.ipynb #7c25c268
 @dataclass(frozen=True)
