@@ -32,9 +32,10 @@ def is_estimator(node: ast.stmt) -> bool:
 
 
 @each_notebook
-def test_a_notebook_begins_with_its_title(path):
+def test_a_notebook_begins_with_its_title_and_names_its_kernel(path):
     first = cells(path)[0]
     assert first["cell_type"] == "markdown" and first["source"].startswith("# ")
+    assert json.loads(path.read_text("utf-8"))["metadata"]["kernelspec"]["name"] == "python3"
 
 
 @each_library_notebook
