@@ -1,0 +1,344 @@
+"From sound to pictures and back: exact, the same for streams and wholes, and clear about bad input."
+import tracemalloc
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import soundfile
+from scipy.ndimage import median_filter
+from scipy.signal import ShortTimeFFT
+
+from scorecam_denoise import spectrogram as sp
+from scorecam_denoise.core import ScorecamError
+
+CONFIG = sp.SpectrogramConfig()
+FORMATS = [("wav", "PCM_16"), ("wav", "PCM_24"), ("wav", "FLOAT"), ("flac", "PCM_16"), ("ogg", "VORBIS"),
+           ("mp3", "MPEG_LAYER_III"), ("aiff", "PCM_16")]
+
+
+def noise(samples: int, seed: int = 0) -> np.ndarray:
+    "White noise well below full scale."
+    return (0.1 * np.random.default_rng(seed).standard_normal(samples)).astype(np.float32)
+
+
+def tone(hz: float, seconds: float, rate: int = 4000) -> np.ndarray:
+    "A sinusoid of amplitude 1."
+    return np.sin(2 * np.pi * hz * np.arange(round(seconds * rate)) / rate).astype(np.float32)
+
+
+def sound_file(folder, samples=None, rate=16_000, name="a.wav", **options):
+    "A sound file with noise, or with the samples given."
+    path = folder / name
+    soundfile.write(path, noise(rate * 4) if samples is None else samples, rate, **options)
+    return path
+
+
+# settings
+
+def test_settings_survive_json_and_are_values():
+    config = replace(CONFIG, fmin=50, db_range=(0, 20), whiten=None)
+    again = sp.SpectrogramConfig.from_json(config.to_json())
+    assert again == config and hash(again) == hash(config) and config.db_range == (0.0, 20.0)
+    assert sp.SpectrogramConfig.from_json(CONFIG.to_json()) == CONFIG
+    assert (CONFIG.frequencies[0], CONFIG.frequencies[-1], CONFIG.tile_seconds) == (10, 520, 16)
+
+
+@pytest.mark.parametrize("wrong", [
+    {"sample_rate": 0}, {"n_fft": 2001}, {"n_fft": "many"}, {"hop_length": 1001}, {"hop_length": 2.5}, {"fmin": -1},
+    {"fmin": float("nan")}, {"n_frequency": 1000}, {"n_time": 1}, {"overlap": 1}, {"whiten": "pcen"}, {"whiten_gap": 32},
+    {"whiten_alpha": 1}, {"db_range": (3, 3)}, {"db_range": 3},
+])
+def test_wrong_settings_are_named(wrong):
+    with pytest.raises(ScorecamError, match=rf"{next(iter(wrong))}|row"):
+        replace(CONFIG, **wrong)
+
+
+@pytest.mark.parametrize("text", ["", "[1, 2]", "{", '{"n_ftt": 3}'])
+def test_json_of_something_else_is_refused(text):
+    with pytest.raises(ScorecamError, match="spectrogram settings"):
+        sp.SpectrogramConfig.from_json(text)
+
+
+# reading
+
+@pytest.mark.parametrize("ending, subtype", FORMATS)
+def test_every_format_is_read(tmp_path, ending, subtype):
+    wave = 0.5 * tone(440, 2, 16_000)
+    path = sound_file(tmp_path, wave, name=f"a.{ending}", subtype=subtype)
+    samples, rate = sp.read_audio(path)
+    assert rate == 16_000 and samples.dtype == np.float32 and samples.size == wave.size
+    middle = slice(4000, 28_000)
+    assert abs(samples[middle] - wave[middle]).max() < {"VORBIS": 0.05, "MPEG_LAYER_III": 0.05}.get(subtype, 1e-4)
+
+
+@pytest.mark.parametrize("ending, subtype", FORMATS)
+def test_a_truncated_file_is_refused(tmp_path, ending, subtype, capfd):
+    path = sound_file(tmp_path, name=f"a.{ending}", subtype=subtype)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(ScorecamError, match=rf"a\.{ending}.*truncated"):
+        sp.read_audio(path)
+    assert capfd.readouterr().err == ""
+
+
+def test_a_stretch_and_a_channel(tmp_path):
+    both = np.stack([noise(16_000, 1), noise(16_000, 2)], axis=1)
+    path = sound_file(tmp_path, both, rate=8000, subtype="FLOAT")
+    part, rate = sp.read_audio(path, channel=1, start=0.5, seconds=1)
+    assert rate == 8000 and np.array_equal(part, both[4000:12_000, 1])
+    with pytest.raises(ScorecamError, match="2 channels.*0 to 1"):
+        sp.read_audio(path)
+    with pytest.raises(ScorecamError, match="no channel 2"):
+        sp.read_audio(path, channel=2)
+    with pytest.raises(ScorecamError, match="nothing to read"):
+        sp.read_audio(path, channel=0, start=5)
+
+
+def test_unreadable_files_are_named(tmp_path):
+    (tmp_path / "empty.wav").touch()
+    (tmp_path / "text.wav").write_text("not sound " * 100)
+    sound_file(tmp_path, np.zeros(0), name="header.wav")
+    sound_file(tmp_path, np.zeros(8000), name="silent.wav")
+    hole = noise(16_000)
+    hole[8000] = np.nan
+    sound_file(tmp_path, hole, name="nan.wav", subtype="FLOAT")
+    expected = {"missing.wav": "does not exist", "empty.wav": "empty", "text.wav": "not readable", "header.wav": "no sound",
+                "silent.wav": "nothing but zeros", "nan.wav": "NaN.*0.5 s", ".": "folder"}
+    for name, reason in expected.items():
+        with pytest.raises(ScorecamError, match=reason) as caught:
+            sp.read_audio(tmp_path / name)
+        assert str(tmp_path / name) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_an_mp3_without_a_stated_length_is_counted(tmp_path):
+    path = sound_file(tmp_path, name="a.mp3", bitrate_mode="CONSTANT")
+    stated = sp.audio_info(path).samples
+    data = path.read_bytes()
+    path.write_bytes(data.replace(b"Xing", b"None").replace(b"Info", b"None"))
+    counted = sp.audio_info(path).samples
+    assert abs(counted - stated) < 4000 and sp.read_audio(path)[0].size == counted
+
+
+# resampling, frames, levels
+
+@pytest.mark.parametrize("rate", [2000, 8000, 22_050, 44_100])
+def test_resampled_blocks_equal_the_whole(rate):
+    wave = noise(3 * rate + 7)
+    whole = sp.resample(wave, rate, 4000)
+    assert whole.size == sp.resampled_length(wave.size, rate, 4000)
+    blocks = np.array_split(wave, 7)
+    assert np.array_equal(np.concatenate(list(sp.resample_blocks(blocks, rate, 4000, wave.size))), whole)
+
+
+def test_frames_equal_those_of_scipy():
+    wave = noise(20_000)
+    reference = ShortTimeFFT(sp.hann(2000), 1000, 4000, fft_mode="onesided", phase_shift=None)
+    expected = reference.stft(np.pad(wave, 1000, mode="reflect"))
+    frames = sp.stft(wave, CONFIG)
+    assert frames.dtype == np.complex64 and frames.shape == (1001, 21)
+    first = -reference.p_min + 1
+    np.testing.assert_allclose(abs(frames), abs(expected[:, first : first + 21]), atol=2e-4)
+
+
+@pytest.mark.parametrize("samples", [2000, 2001, 2999, 64_000, 64_001])
+def test_every_sample_is_inside_a_frame(samples):
+    frames = sp.n_frames(samples, CONFIG)
+    assert sp.stft(noise(samples), CONFIG).shape[1] == frames
+    assert 0 <= (frames - 1) * 1000 - (samples - 1) < 1000
+
+
+def test_too_short_a_recording_is_refused(tmp_path):
+    with pytest.raises(ScorecamError, match=r"0\.50 s .*at least one window"):
+        sp.stft(noise(1999), CONFIG)
+    path = sound_file(tmp_path, noise(4000), rate=16_000)
+    with pytest.raises(ScorecamError, match=r"a\.wav.*at least one window"):
+        next(sp.iter_blocks(path, CONFIG))
+
+
+def test_a_rate_below_the_band_is_refused(tmp_path):
+    with pytest.raises(ScorecamError, match="1000 Hz.*520 Hz"):
+        next(sp.iter_blocks(sound_file(tmp_path, rate=1000), CONFIG))
+
+
+def test_levels_are_those_of_sinusoids():
+    spectrum = sp.stft(0.01 * tone(200, 8), CONFIG)
+    row = np.argmin(abs(CONFIG.frequencies - 200))
+    rms_db = 20 * np.log10(0.01 / np.sqrt(2))
+    assert abs(sp.level_db(spectrum, CONFIG)[row, 2:-2] - rms_db).max() < 0.01
+    assert abs(sp.level_db(spectrum, CONFIG, sensitivity_db=-176)[row, 2:-2] - (rms_db + 176)).max() < 0.01
+    density = sp.level_db(sp.stft(noise(400_000), CONFIG), CONFIG) - 10 * np.log10(1.5 * CONFIG.bin_hz)
+    assert abs(10 * np.log10((10 ** (density / 10)).mean()) - 10 * np.log10(0.1**2 / 2000)) < 0.1
+    with pytest.raises(ScorecamError, match="sensitivity_db=176"):
+        sp.level_db(spectrum, CONFIG, sensitivity_db=176)
+
+
+# whitening
+
+def test_noise_whitens_to_zero_db_and_lines_to_their_snr():
+    wave = noise(240_000) + np.sqrt(2 * 10**1.5 * 0.01 / 2000 * 1.5 * 2).astype(np.float32) * tone(300, 60)
+    whitened = sp.whitened_db(sp.stft(wave, CONFIG), CONFIG)
+    row = np.argmin(abs(CONFIG.frequencies - 300))
+    assert abs(whitened[row].mean() - 15) < 0.7
+    rest = np.delete(whitened, np.arange(row - 2, row + 3), axis=0)
+    assert abs(10 * np.log10((10 ** (rest / 10)).mean())) < 0.3
+    assert abs(rest.mean(axis=1) - sp.mean_noise_db()).max() < 1.5
+
+
+@pytest.mark.parametrize("slope, allowed", [(0, 0.6), (20, 1.1), (40, 1.9)])
+def test_a_slope_is_levelled(slope, allowed):
+    hz = np.fft.rfftfreq(480_000, 1 / 4000)
+    coloured = np.fft.irfft(np.fft.rfft(noise(480_000)) * np.maximum(hz, 3) ** (-slope / 20))
+    rows = sp.whitened_db(sp.stft(coloured, CONFIG), CONFIG).mean(axis=1)
+    assert rows.std() < allowed
+
+
+def test_whitening_ignores_gain_and_what_lies_beyond_reach():
+    wave = noise(40_000)
+    spectrum = sp.stft(wave, CONFIG)
+    image = sp.spectrogram_image(spectrum, CONFIG)
+    np.testing.assert_allclose(sp.spectrogram_image(sp.stft(100 * wave, CONFIG), CONFIG), image, atol=1e-4)
+    wider = sp.spectrogram_image(spectrum, replace(CONFIG, n_frequency=400))[:256]
+    np.testing.assert_allclose(wider[:-70], image[:-70], atol=1e-5)
+    np.testing.assert_allclose(wider, image, atol=1e-4)
+
+
+def test_images_lie_in_0_to_1_even_of_silence():
+    half_silent = np.concatenate([noise(20_000), np.zeros(20_000, np.float32)])
+    for config in (CONFIG, replace(CONFIG, whiten=None, db_range=(-30, 30))):
+        image = sp.spectrogram_image(sp.stft(half_silent, config), config)
+        assert image.dtype == np.float32 and image.min() >= 0 and image.max() <= 1 and np.isfinite(image).all()
+
+
+def test_without_whitening_the_median_of_each_frame_is_zero():
+    plain = replace(CONFIG, whiten=None)
+    assert abs(np.median(sp.whitened_db(sp.stft(noise(40_000), plain), plain), axis=0)).max() < 1e-5
+
+
+# tiles
+
+@pytest.mark.parametrize("overlap", [0, 0.3, 0.5, 0.75])
+@pytest.mark.parametrize("frames", [1, 63, 64, 65, 200])
+def test_tiles_come_back_exactly(frames, overlap):
+    config = replace(CONFIG, overlap=overlap)
+    image = np.random.default_rng(0).random((256, frames), dtype=np.float32)
+    tiles, starts = sp.tile(image, config)
+    assert tiles.shape == (len(starts), 256, 64, 1) and tiles.dtype == np.float32
+    assert np.array_equal(sp.untile(tiles, starts, frames, config), image)
+    assert np.all(sp.untile(np.ones_like(tiles), starts, frames, config) == 1)
+
+
+def test_a_short_recording_is_filled_with_its_silence():
+    image = np.random.default_rng(0).random((256, 20), dtype=np.float32)
+    tiles, _ = sp.tile(image, CONFIG)
+    assert np.array_equal(tiles[0, :, :20, 0], image)
+    np.testing.assert_allclose(tiles[0, :, 20:, 0], np.median(image, axis=1)[:, None].repeat(44, 1), atol=1e-6)
+
+
+# the way back
+
+@pytest.mark.parametrize("rate", [4000, 8000, 16_000, 22_050, 44_100, 48_000])
+@pytest.mark.parametrize("extra", [0, 1, 777])
+def test_a_mask_of_ones_keeps_60_db_inside_the_band(rate, extra):
+    wave = noise(8 * rate + extra)
+    spectrum = sp.stft(sp.resample(wave, rate, 4000), CONFIG)
+    back = sp.invert(spectrum, np.ones((256, spectrum.shape[1])), CONFIG, rate=rate, samples=wave.size)
+    assert back.shape == wave.shape and back.dtype == np.float32
+    fade, hz = np.hanning(wave.size), np.fft.rfftfreq(wave.size, 1 / rate)
+    inside, above = (hz >= 10) & (hz <= 520), hz > 540
+    before, after = np.fft.rfft(wave * fade), np.fft.rfft(back * fade)
+    assert 20 * np.log10(np.linalg.norm(before[inside]) / np.linalg.norm((after - before)[inside])) >= 60
+    assert 20 * np.log10(np.linalg.norm(before[inside]) / np.linalg.norm(after[above])) >= 60
+
+
+def test_a_mask_takes_out_what_it_covers():
+    wave = tone(100, 8) + tone(300, 8)
+    mask = np.ones((256, 33))
+    mask[100:] = 0
+    back = sp.invert(sp.stft(wave, CONFIG), mask, CONFIG, rate=4000, samples=wave.size)
+    assert np.std((back - tone(100, 8))[2000:-2000]) < 1e-3
+    with pytest.raises(ScorecamError, match="expected a mask"):
+        sp.invert(sp.stft(wave, CONFIG), mask[:, :-1], CONFIG, rate=4000, samples=wave.size)
+
+
+# streams
+
+@pytest.mark.parametrize("rate, seconds, per_block", [(4000, 70, 1), (16_000, 41.3, 2), (22_050, 70.01, 64), (8000, 5.7, 3)])
+def test_a_stream_gives_what_the_whole_gives(tmp_path, rate, seconds, per_block):
+    path = sound_file(tmp_path, noise(round(rate * seconds)), rate=rate, subtype="FLOAT")
+    spectrum = sp.stft(sp.resample(*sp.read_audio(path), 4000), CONFIG)
+    image = sp.spectrogram_image(spectrum, CONFIG)
+    tiles, starts = sp.tile(image, CONFIG)
+    drawn = np.random.default_rng(1).random(tiles.shape, dtype=np.float32)
+    mask = sp.untile(drawn, starts, image.shape[1], CONFIG)
+    blocks = list(sp.iter_blocks(path, CONFIG, tiles_per_block=per_block))
+    assert sum(block.settled - block.start for block in blocks) == blocks[-1].settled == image.shape[1]
+    parts, used = [], 0
+    for block in blocks:
+        images, where = sp.tile(sp.spectrogram_image(block.spectrum, CONFIG), CONFIG)
+        assert np.array_equal(where + block.start, starts[used : used + len(where)])
+        np.testing.assert_allclose(images, tiles[used : used + len(where)], atol=2e-5)
+        parts.append((block, drawn[used : used + len(where)]))
+        used += len(where)
+    merged = list(sp.merge_blocks(parts, CONFIG))
+    np.testing.assert_allclose(np.concatenate([part for _, part in merged], axis=1), mask, atol=1e-6)
+    info = sp.audio_info(path)
+    streamed = np.concatenate(list(sp.invert_blocks(merged, CONFIG, rate=rate, samples=info.samples)))
+    whole = sp.invert(spectrum, mask, CONFIG, rate=rate, samples=info.samples)
+    assert streamed.size == info.samples
+    np.testing.assert_allclose(streamed, whole, atol=1e-5)
+
+
+def through(path, out):
+    "The most memory, in bytes, that a file needs on its way through a mask of ones."
+    tracemalloc.start()
+    blocks = ((block, np.ones((len(sp.tile_starts(block.spectrum.shape[1], CONFIG)), 256, 64)))
+              for block in sp.iter_blocks(path, CONFIG, tiles_per_block=4))
+    info = sp.audio_info(path)
+    pieces = sp.invert_blocks(sp.merge_blocks(blocks, CONFIG), CONFIG, rate=info.rate, samples=info.samples)
+    sp.write_audio(out, pieces, info.rate)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak
+
+
+def test_memory_does_not_grow_with_the_file(tmp_path):
+    short, long = (sound_file(tmp_path, np.tile(noise(80_000), n), rate=8000, name=f"{n}.wav") for n in (18, 72))
+    little, much = through(short, tmp_path / "o.wav"), through(long, tmp_path / "p.wav")
+    assert much < 1.1 * little < 200e6
+    assert soundfile.info(tmp_path / "p.wav").frames == 72 * 80_000
+
+
+def test_a_stream_that_breaks_leaves_no_file(tmp_path):
+    def pieces():
+        yield noise(1000)
+        raise ScorecamError("cut off")
+    with pytest.raises(ScorecamError, match="cut off"):
+        sp.write_audio(tmp_path / "o.wav", pieces(), 4000)
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(ScorecamError, match="cannot be written"):
+        sp.write_audio(tmp_path / "o.docx", [noise(1000)], 4000)
+
+
+def test_a_silent_or_damaged_stream_is_refused(tmp_path):
+    with pytest.raises(ScorecamError, match="nothing but zeros"):
+        list(sp.iter_blocks(sound_file(tmp_path, np.zeros(64_000)), CONFIG))
+
+
+# the detector
+
+def test_the_detector_is_a_median_and_a_mean():
+    level = np.random.default_rng(0).standard_normal((3, 80, 50))
+    found = sp.split_window_detector(level, median_bins=9, mean_frames=5)
+    excess = level - median_filter(level, size=(1, 9, 1), mode="reflect")
+    expected = np.stack([excess[..., max(0, t - 2) : t + 3].mean(axis=-1) for t in range(50)], axis=-1)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    np.testing.assert_allclose(sp.split_window_detector(level[0], median_bins=9, mean_frames=5), found[0], atol=1e-6)
+    with pytest.raises(ScorecamError, match="odd"):
+        sp.split_window_detector(level, median_bins=10)
+
+
+def test_the_detector_finds_a_weak_line():
+    amplitude = np.sqrt(2 * 0.01 / 2000 * 1.5 * 2)  # 0 dB in its bin
+    wave = noise(128_000) + amplitude.astype(np.float32) * tone(250, 32)
+    found = sp.split_window_detector(sp.level_db(sp.stft(wave, CONFIG), CONFIG))
+    assert found.mean(axis=1).argmax() == np.argmin(abs(CONFIG.frequencies - 250))
+    assert {"median_bins": 25, "mean_frames": 31} in sp.detector_grid()
