@@ -2,8 +2,8 @@
 
 # %% auto #0
 __all__ = ['PRESETS', 'spatial_layers', 'find_layer', 'head', 'probabilities', 'resize_matrix', 'baseline_images', 'Preset',
-           'channel_weights', 'Network', 'opened', 'ask_masked', 'combine', 'scale_maps', 'check_images',
-           'check_targets', 'score_cam']
+           'channel_weights', 'Network', 'opened', 'in_chunks', 'masked_probabilities', 'combine', 'raw_score_cam',
+           'scale_maps', 'check_images', 'check_targets', 'score_cam']
 
 # %% ../nbs/40_scorecam.ipynb #85f04949
 import warnings
@@ -54,11 +54,11 @@ def head(
 ) -> str:  # "softmax", "sigmoid" or "logits"
     "What a classifier's output is, told by its last activation; ScorecamError where that cannot be told."
     silent = (keras.layers.Dropout, keras.layers.Flatten, keras.layers.Identity, keras.layers.Reshape)
-    layer = model.output._keras_history.operation
+    layer = model.outputs[0]._keras_history.operation
     while True:
         activation = getattr(layer, "activation", None)
         if isinstance(layer, keras.Model):
-            layer = layer.output._keras_history.operation
+            layer = layer.outputs[0]._keras_history.operation
         elif isinstance(layer, silent) or (isinstance(layer, keras.layers.Activation) and activation.__name__ == "linear"):
             layer = layer.input._keras_history.operation
         else:
@@ -168,25 +168,28 @@ class Network:
     ):
         self.model, self.layer, self.head = model, find_layer(model, layer), head(model)
         image, plane = tf.TensorSpec((None, *model.input_shape[1:])), tf.TensorSpec((None, None))
-        self.look = tf.function(self._look, input_signature=[image])
-        self.masked = tf.function(
-            self._masked, input_signature=[image, image, tf.TensorSpec((None, None, None)), plane, plane, tf.TensorSpec(())]
-        )
+        pairs = [image, image, tf.TensorSpec((None, None, None)), plane, plane, tf.TensorSpec(())]
+        self.maps = tf.function(self._maps, input_signature=[image])
+        self.ask = tf.function(self._ask, input_signature=[image])
+        self.ask_masked = tf.function(self._ask_masked, input_signature=pairs)
 
-    def _look(self, images):
+    def _maps(self, images):
         caught, call = [], self.layer.call
         self.layer.call = lambda *args, **options: caught.append(call(*args, **options)) or caught[-1]
         try:
-            outputs = self.model(images, training=False)
+            self.model(images, training=False)
         finally:
             self.layer.call = call
-        return tf.cast(tf.transpose(caught[-1], (0, 3, 1, 2)), tf.float32), probabilities(outputs, self.head)
+        return tf.cast(tf.transpose(caught[-1], (0, 3, 1, 2)), tf.float32)
 
-    def _masked(self, images, silence, maps, rows, columns, epsilon):
+    def _ask(self, images):
+        return probabilities(self.model(images, training=False), self.head)
+
+    def _ask_masked(self, images, silence, maps, rows, columns, epsilon):
         large = rows @ maps @ tf.transpose(columns)
         low, high = (f(large, axis=(1, 2), keepdims=True) for f in (tf.reduce_min, tf.reduce_max))
         mask = tf.math.divide_no_nan(large - low, high - low + epsilon)[..., None]
-        return probabilities(self.model(silence + (images - silence) * mask, training=False), self.head)
+        return self._ask(silence + (images - silence) * mask)
 
 # %% ../nbs/40_scorecam.ipynb #fe33212c
 @lru_cache(maxsize=8)
@@ -202,25 +205,38 @@ def opened(
     return Network(model, layer)
 
 # %% ../nbs/40_scorecam.ipynb #d70c0957
-def ask_masked(
+def in_chunks(
+    ask,  # arrays of `size` rows → array of `size` rows
+    rows: np.ndarray,  # (n, ...), what to ask for
+    size: int,  # rows in one call
+) -> list:  # n answers
+    "`ask` of all rows, in calls of one size; the last one is filled up with its own first row."
+    answers = []
+    for start in range(0, len(rows), size):
+        few = rows[start : start + size]
+        full = np.concatenate([few, np.repeat(few[:1], size - len(few), axis=0)])
+        answers.extend(np.asarray(ask(full))[: len(few)])
+    return answers
+
+# %% ../nbs/40_scorecam.ipynb #3c5eb849
+def masked_probabilities(
     network: Network,
     images: np.ndarray,  # float32 (n, frequency, time, channels)
     silence: np.ndarray,  # float32, the same shape: the baseline
-    preset: Preset,
+    maps: np.ndarray,  # float32 (n, k, f, t)
+    varies: np.ndarray,  # bool (n, k): the maps to ask for
+    matrices: tuple,  # rows (frequency, f), columns (time, t), see `resize_matrix`
     *,
-    batch_size: int,  # pairs of image and map in one pass
-) -> tuple:  # maps (n, k, f, t), the two resize matrices, probabilities masked (n, k, classes) and silent (n, classes), varies (n, k)
-    "The maps of a few images, and what the network says of each image behind each of its maps."
-    maps, _ = (part.numpy() for part in network.look(images))
-    rows, columns = (resize_matrix(a, b, corners=preset.library) for a, b in zip(maps.shape[2:], images.shape[1:3]))
-    varies = maps.max((2, 3)) > maps.min((2, 3))
-    silent = network.look(silence)[1].numpy()
-    masked = np.repeat(silent[:, None], maps.shape[1], axis=1)
-    pairs = np.argwhere(varies)
-    for start in range(0, len(pairs), batch_size):
-        i, k = pairs[start : start + batch_size].T
-        masked[i, k] = network.masked(images[i], silence[i], maps[i, k], rows, columns, 1e-7 if preset.library else 0.0)
-    return maps, (rows, columns), masked, silent, varies
+    epsilon: float = 0.0,  # added to each map's range when it is scaled
+    batch_size: int = 16,  # pairs of image and map in one call
+) -> np.ndarray:  # float32 (pairs, classes), in the order of np.argwhere(varies)
+    "The probabilities of each image behind each of its maps that vary."
+
+    def ask(pairs):
+        i, k = pairs.T
+        return network.ask_masked(images[i], silence[i], maps[i, k], *matrices, epsilon)
+
+    return np.array(in_chunks(ask, np.argwhere(varies), batch_size))
 
 # %% ../nbs/40_scorecam.ipynb #dc3f4d7f
 def combine(
@@ -234,6 +250,32 @@ def combine(
     n, k, f, t = maps.shape
     small = (weights.transpose(0, 2, 1) @ maps.reshape(n, k, f * t)).reshape(n, -1, f, t)
     return matrices[0] @ (np.maximum(small, 0) if rectify else small) @ matrices[1].T
+
+# %% ../nbs/40_scorecam.ipynb #8c8513a4
+def raw_score_cam(
+    network: Network,
+    images: np.ndarray,  # float32 (n, frequency, time, channels)
+    silence: np.ndarray,  # float32, the same shape: the baseline
+    targets: np.ndarray | None,  # int (n,); None: every class
+    preset: Preset,
+    *,
+    rectify: bool,  # see `combine`
+    batch_size: int,  # masked images in one pass
+    step: int,  # images in one pass
+) -> np.ndarray:  # float32 (n, classes or 1, frequency, time)
+    "The weighted sum of the maps, before ReLU and scaling."
+    maps = np.array(in_chunks(network.maps, images, step))
+    silent = np.array(in_chunks(network.ask, silence, step))
+    varies = maps.max((2, 3)) > maps.min((2, 3))
+    matrices = [resize_matrix(a, b, corners=preset.library) for a, b in zip(maps.shape[2:], images.shape[1:3])]
+    masked = np.repeat(silent[:, None], maps.shape[1], axis=1)
+    if varies.any():
+        options = {"epsilon": 1e-7 if preset.library else 0.0, "batch_size": batch_size}
+        masked[varies] = masked_probabilities(network, images, silence, maps, varies, matrices, **options)
+    weights = channel_weights(masked, silent, varies, preset)
+    if targets is not None:
+        weights = np.take_along_axis(weights, targets[:, None, None], axis=2)
+    return combine(maps, weights, matrices, rectify=rectify)
 
 # %% ../nbs/40_scorecam.ipynb #87ea7a66
 def scale_maps(
@@ -285,7 +327,7 @@ def score_cam(
     layer: str | None = None,  # a layer with a picture for output; None: the last convolution
     preset: str | Preset = "default",  # a key of PRESETS
     baseline: str | np.ndarray | None = None,  # see `baseline_images`; None: the preset's own
-    batch_size: int = 32,  # masked images in one pass
+    batch_size: int = 16,  # masked images in one pass
     raw: bool = False,  # True: as combined, before ReLU and scaling
     classes: str | None = None,  # "all": raw maps of every class, from the same passes
 ) -> np.ndarray:  # float32 (n, frequency, time) in [0, 1]; with classes="all" raw (n, classes, frequency, time)
@@ -300,12 +342,9 @@ def score_cam(
     targets = None if classes else check_targets(targets, n, count)
     silence = np.broadcast_to(baseline_images(images, preset.baseline if baseline is None else baseline), images.shape)
     maps = np.zeros((n, count, *images.shape[1:3]) if classes else (n, *images.shape[1:3]), "float32")
-    for start in range(0, n, step := max(1, batch_size // 8)):
-        few = slice(start, start + step)
-        small, matrices, *answers = ask_masked(network, images[few], silence[few], preset, batch_size=batch_size)
-        weights = channel_weights(*answers, preset)
-        if classes is None:
-            weights = np.take_along_axis(weights, targets[few, None, None], axis=2)
-        large = combine(small, weights, matrices, rectify=preset.library and not (raw or classes))
+    options = {"rectify": preset.library and not (raw or classes), "batch_size": batch_size, "step": max(1, batch_size // 4)}
+    for start in range(0, n, options["step"]):
+        few = slice(start, start + options["step"])
+        large = raw_score_cam(network, images[few], silence[few], targets[few] if classes is None else None, preset, **options)
         maps[few] = large if classes else large[:, 0]
     return maps if raw or classes else scale_maps(maps, preset)

@@ -1,0 +1,312 @@
+"Score-CAM: equal to plain NumPy and to tf-keras-vis, whatever else is in the batch; bad input is told."
+import numpy as np
+import pytest
+import tensorflow as tf
+from scipy.ndimage import zoom
+
+from scorecam_denoise.core import ScorecamError, set_seed
+from scorecam_denoise.scorecam import (
+    PRESETS, Preset, baseline_images, head, opened, resize_matrix, scale_maps, score_cam, spatial_layers,
+)
+import keras  # noqa: E402  (after the package has made it quiet)
+
+pytestmark = pytest.mark.filterwarnings("ignore:The structure of `inputs`", "ignore:Please import `zoom`")
+
+CLASSES = 3
+
+
+def pictures(n: int, shape=(24, 36), channels: int = 1, seed: int = 0):
+    "Lines along time (0) or frequency (1), or nothing (2), in noise."
+    rng = np.random.default_rng(seed)
+    labels = np.arange(n) % CLASSES
+    images = 0.4 + 0.08 * rng.standard_normal((n, *shape, channels))
+    for image, label in zip(images, labels):
+        row, column = rng.integers(2, np.array(shape) - 2)
+        if label == 0:
+            image[row, column // 2 : column // 2 + shape[1] // 3] += 0.4
+        elif label == 1:
+            image[row // 2 : row // 2 + shape[0] // 3, column] += 0.4
+    return np.clip(images, 0, 1).astype("float32"), labels
+
+
+def classifier(shape=(24, 36, 1), pool=(2, 2), end="softmax", units=CLASSES, dead=0):
+    "A small functional network; the first `dead` of ten channels of conv_2 are silent."
+    x = image = keras.Input(shape)
+    x = keras.layers.Conv2D(6, 3, padding="same", activation="relu", name="conv_1")(x)
+    x = keras.layers.MaxPooling2D(pool, name="pool_1")(x)
+    x = keras.layers.Conv2D(10, 3, padding="same", name="conv_2")(x)
+    x = keras.layers.BatchNormalization(momentum=0.9)(x)
+    x = keras.layers.ReLU(name="relu_2")(x)
+    x = keras.layers.GlobalMaxPooling2D()(x)
+    network = keras.Model(image, keras.layers.Dense(units, activation=end, name="out")(x))
+    if dead:
+        kernel, bias = network.get_layer("conv_2").get_weights()
+        kernel[..., :dead], bias[:dead] = 0, -5
+        network.get_layer("conv_2").set_weights([kernel, bias])
+    return network
+
+
+@pytest.fixture(scope="module")
+def trained():
+    "A network that tells the three kinds apart, and its logits twin."
+    set_seed(0)
+    images, labels = pictures(240)
+    network = classifier()
+    network.compile(keras.optimizers.Adam(1e-2), "sparse_categorical_crossentropy")
+    network.fit(images, labels, epochs=6, batch_size=16)
+    assert (network.predict(images).argmax(1) == labels).mean() > 0.9
+    logits = classifier(end=None)
+    logits.set_weights(network.get_weights())
+    return network, logits
+
+
+def plain(network, image, maps, target):
+    "The `official` preset in plain NumPy, after the authors' code."
+    total, (F, T) = 0, image.shape[:2]
+    for k in range(maps.shape[-1]):
+        large = tf.image.resize(maps[..., k : k + 1], (F, T)).numpy()[..., 0]
+        low, high = large.min(), large.max()
+        if low == high:
+            continue
+        mask = (large - low) / (high - low)
+        total = total + network((image * mask[..., None])[None]).numpy()[0, target] * large
+    total = np.maximum(total, 0)
+    return (total - total.min()) / (total.max() - total.min())
+
+
+@pytest.mark.parametrize("layer", ["conv_1", "conv_2", "relu_2"])
+def test_official_is_the_plain_loop(trained, layer):
+    network, _ = trained
+    images, labels = pictures(6, seed=1)
+    features = keras.Model(network.inputs, network.get_layer(layer).output).predict(images)
+    expected = [plain(network, x, a, c) for x, a, c in zip(images, features, labels)]
+    assert np.abs(score_cam(network, images, labels, layer=layer, preset="official") - expected).max() < 1e-5
+
+
+@pytest.mark.parametrize("layer", ["conv_1", "conv_2"])
+@pytest.mark.parametrize("double", [False, True])
+def test_equal_to_tf_keras_vis(trained, layer, double):
+    from tf_keras_vis.scorecam import Scorecam
+    from tf_keras_vis.utils.scores import CategoricalScore
+
+    network, logits = trained
+    given, preset = (network, "tf_keras_vis_softmax") if double else (logits, "tf_keras_vis")
+    images, labels = pictures(6, seed=1)
+    theirs = Scorecam(given)(CategoricalScore(labels.tolist()), images, penultimate_layer=layer, batch_size=32)
+    ours = score_cam(given, images, labels, layer=layer, preset=preset)
+    assert np.abs(ours - theirs).max() < 1e-6
+
+
+def test_equal_to_tf_keras_vis_with_constant_maps():
+    from tf_keras_vis.scorecam import Scorecam
+    from tf_keras_vis.utils.scores import CategoricalScore
+
+    set_seed(0)
+    network = classifier(end=None, dead=4)
+    kernel, bias = network.get_layer("conv_2").get_weights()
+    network.get_layer("conv_2").set_weights([kernel, np.where(bias < 0, 0.3, bias)])
+    images, labels = pictures(3, seed=1)
+    theirs = Scorecam(network)(CategoricalScore(labels.tolist()), images, penultimate_layer="conv_2", batch_size=16)
+    assert np.abs(score_cam(network, images, labels, layer="conv_2", preset="tf_keras_vis") - theirs).max() < 1e-6
+
+
+def test_the_library_preset_needs_no_logits(trained):
+    network, logits = trained
+    images, labels = pictures(6, seed=1)
+    maps = [score_cam(given, images, labels, preset="tf_keras_vis") for given in trained]
+    assert np.abs(maps[0] - maps[1]).max() < 1e-5
+
+
+@pytest.mark.filterwarnings("ignore:.*maps are flat")
+@pytest.mark.parametrize("preset", PRESETS)
+def test_maps_do_not_depend_on_batch_or_chunk(trained, preset):
+    network, _ = trained
+    images, labels = pictures(11, seed=2)
+    maps = score_cam(network, images, labels, preset=preset)
+    assert maps.shape == images.shape[:3] and maps.dtype == np.float32
+    assert np.array_equal(maps[::-1], score_cam(network, images[::-1], labels[::-1], preset=preset))
+    for i in range(len(images)):
+        assert np.array_equal(maps[i], score_cam(network, images[i : i + 1], labels[i : i + 1], preset=preset)[0])
+    exact = score_cam(network, images, labels, preset=preset, raw=True)
+    seen = exact.max((1, 2)) > 1e-2  # what is hardly there is rounding, made large by scaling
+    assert seen.sum() >= 7
+    for batch_size in (1, 7, 64):
+        other = score_cam(network, images, labels, preset=preset, batch_size=batch_size)
+        assert np.abs(maps - other)[seen].max() < 1e-5
+        assert np.abs(exact - score_cam(network, images, labels, preset=preset, batch_size=batch_size, raw=True)).max() < 1e-5
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_all_classes_come_from_one_sweep(trained, preset):
+    network, _ = trained
+    images, _ = pictures(5, seed=2)
+    every = score_cam(network, images, classes="all", preset=preset)
+    assert every.shape == (5, CLASSES, *images.shape[1:3])
+    for c in range(CLASSES):
+        assert np.allclose(every[:, c], score_cam(network, images, c, preset=preset, raw=True), atol=1e-5)
+
+
+def test_the_default_is_signed_weights_over_the_median(trained):
+    network, _ = trained
+    images, labels = pictures(4, seed=3)
+    silence = np.median(images, axis=2, keepdims=True)
+    features = keras.Model(network.inputs, network.get_layer("conv_2").output).predict(images)
+    quiet = network.predict(np.broadcast_to(silence, images.shape))
+    for i, c in enumerate(labels):
+        total = 0
+        for k in range(features.shape[-1]):
+            large = tf.image.resize(features[i, ..., k : k + 1], images.shape[1:3]).numpy()
+            mask = (large - large.min()) / (large.max() - large.min())
+            total = total + (network((images[i] * mask + silence[i] * (1 - mask))[None]).numpy()[0, c] - quiet[i, c]) * large
+        assert np.allclose(score_cam(network, images[i : i + 1], c, raw=True)[0], total[..., 0], atol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:.*maps are flat")
+def test_a_given_baseline_equals_the_named_one(trained):
+    network, _ = trained
+    images, labels = pictures(5, seed=3)
+    for name in ("zero", "floor", "median", "level"):
+        given = np.broadcast_to(baseline_images(images, name), images.shape)
+        assert np.allclose(score_cam(network, images, labels, baseline=name), score_cam(network, images, labels, baseline=given), atol=1e-6)
+    assert baseline_images(images, np.ones((24, 1, 1))).shape == (1, 24, 1, 1)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_constant_channels_cost_no_pass_and_change_nothing(preset):
+    set_seed(1)
+    network = classifier(dead=2)
+    images, labels = pictures(4, seed=3)
+    asked, ask = [], opened(network, "relu_2").ask_masked
+    opened(network, "relu_2").ask_masked = lambda *a: asked.append(len(a[0])) or ask(*a)
+    maps = score_cam(network, images, labels, layer="relu_2", preset=preset, raw=True)
+    assert sum(asked) == 32 and np.isfinite(maps).all()
+
+
+@pytest.mark.parametrize("shape, pool", [((17, 40, 1), (1, 4)), ((40, 17, 1), (2, 1)), ((20, 20, 3), (3, 3))])
+def test_any_shape_and_any_pooling(shape, pool):
+    set_seed(0)
+    network = classifier(shape, pool)
+    images, labels = pictures(3, shape[:2], shape[2])
+    maps = score_cam(network, images, labels, layer="relu_2", preset="official")
+    features = keras.Model(network.inputs, network.get_layer("relu_2").output).predict(images)
+    assert maps.shape == (3, *shape[:2])
+    assert np.allclose(maps, [plain(network, x, a, c) for x, a, c in zip(images, features, labels)], atol=1e-4)
+
+
+def test_interpolation_is_that_of_the_libraries():
+    small = np.random.default_rng(0).random((5, 7)).astype("float32")
+    for target in ((10, 21), (13, 7), (5, 16)):
+        rows, columns = (resize_matrix(a, b) for a, b in zip((5, 7), target))
+        assert np.allclose(rows @ small @ columns.T, tf.image.resize(small[..., None], target)[..., 0], atol=1e-6)
+        rows, columns = (resize_matrix(a, b, corners=True) for a, b in zip((5, 7), target))
+        theirs = zoom(small, [b / a for a, b in zip((5, 7), target)], order=1, mode="nearest")
+        assert np.allclose(rows @ small @ columns.T, theirs, atol=1e-6)
+
+
+def test_heads_are_told_apart():
+    assert [head(classifier(end=end)) for end in ("softmax", "sigmoid", None)] == ["softmax", "sigmoid", "logits"]
+    network = classifier(end="softmax")
+    cast = keras.Model(network.inputs, keras.layers.Activation("linear", dtype="float32")(network.output))
+    apart = keras.Model(network.inputs, keras.layers.Softmax()(classifier(end=None)(network.inputs[0])))
+    assert head(cast) == head(apart) == "softmax"
+    assert head(keras.Sequential([keras.Input((24, 36, 1)), network])) == "softmax"
+    for end, units in (("relu", 3), ("tanh", 3), (None, 1), ("softmax", 1)):
+        with pytest.raises(ScorecamError, match="neither probabilities nor logits"):
+            head(classifier(end=end, units=units))
+
+
+def test_a_single_sigmoid_is_two_classes():
+    set_seed(0)
+    network = classifier(end="sigmoid", units=1)
+    images, _ = pictures(3)
+    maps = score_cam(network, images, classes="all")
+    assert maps.shape[1] == 2 and np.allclose(maps[:, 0], -maps[:, 1], atol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:.*maps are flat")
+def test_nested_networks_are_opened(trained):
+    network, _ = trained
+    image = keras.Input((24, 36, 1))
+    nested = keras.Model(image, network(keras.layers.Rescaling(1.0)(image)))
+    images, labels = pictures(4, seed=1)
+    assert {"conv_1", "conv_2", "relu_2"} <= set(spatial_layers(nested))
+    for layer in (None, "conv_1"):
+        assert np.allclose(score_cam(nested, images, labels, layer=layer), score_cam(network, images, labels, layer=layer), atol=1e-5)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_flat_maps_are_zeros_and_say_so(preset):
+    images, _ = pictures(3)
+    with pytest.warns(UserWarning, match="3 of 3 Score-CAM maps are flat"):
+        maps = score_cam(classifier(dead=10), images, 0, preset=preset, layer="relu_2")
+    assert not maps.any()
+
+
+def test_flat_maps_never_turn_into_nan():
+    with pytest.warns(UserWarning, match="1 of 2"):
+        maps = scale_maps(np.array([[[1.0, 1.0]], [[0.0, 1.0]]]), PRESETS["official"])
+    assert maps.tolist() == [[[0, 0]], [[0, 1]]]
+
+
+def test_no_images_give_no_maps(trained):
+    network, _ = trained
+    images, labels = pictures(3)
+    assert score_cam(network, images[:0], labels[:0]).shape == (0, 24, 36)
+
+
+def test_weights_trained_later_are_seen():
+    set_seed(0)
+    network = classifier()
+    images, labels = pictures(4)
+    before = score_cam(network, images, labels, raw=True)
+    network.set_weights([2 * w for w in network.get_weights()])
+    assert not np.allclose(before, score_cam(network, images, labels, raw=True))
+
+
+@pytest.mark.parametrize("change, message", [
+    (dict(layer="conv_9"), "conv_1, pool_1, conv_2"),
+    (dict(layer="out"), "no spatial layer 'out'"),
+    (dict(targets=3), "classes 0 to 2"),
+    (dict(targets=-1), "target -1"),
+    (dict(targets=[0, 1]), "expected one class index or 4"),
+    (dict(targets=[0.0, 1.0, 1.0, 1.0]), "int"),
+    (dict(targets=None), "expected targets"),
+    (dict(preset="best"), "official"),
+    (dict(baseline="white"), "'zero', 'floor', 'median'"),
+    (dict(baseline=np.zeros((5, 5))), "broadcasts"),
+    (dict(classes="some"), "classes='some'"),
+    (dict(batch_size=0), "batch of 1"),
+])
+def test_wrong_options_are_told(trained, change, message):
+    images, labels = pictures(4)
+    given = dict(targets=labels) | change
+    with pytest.raises(ScorecamError, match=message) as told:
+        score_cam(trained[0], images, **given)
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize("spoil, message", [
+    (lambda x: x[..., 0], "takes"),
+    (lambda x: x[:, :20], "takes .n, 24, 36, 1"),
+    (lambda x: np.where(np.arange(4)[:, None, None, None] == 2, np.nan, x), "image 2 holds NaN"),
+])
+def test_wrong_images_are_told(trained, spoil, message):
+    images, labels = pictures(4)
+    with pytest.raises(ScorecamError, match=message):
+        score_cam(trained[0], spoil(images), labels)
+
+
+def test_what_is_no_functional_network_is_told():
+    with pytest.raises(ScorecamError, match="functional"):
+        score_cam("network", np.zeros((1, 4, 4, 1)), 0)
+    dense = keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Flatten(), keras.layers.Dense(2)])
+    with pytest.raises(ScorecamError, match="no convolution"):
+        score_cam(dense, np.zeros((1, 4, 4, 1)), 0)
+
+
+@pytest.mark.filterwarnings("ignore:.*maps are flat")
+def test_a_preset_of_ones_own(trained):
+    network, _ = trained
+    images, labels = pictures(3)
+    own = score_cam(network, images, labels, preset=Preset(weight="increase", baseline="median", subtract_minimum=False))
+    assert np.array_equal(own, score_cam(network, images, labels))
