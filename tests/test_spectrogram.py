@@ -110,10 +110,11 @@ def test_unreadable_files_are_named(tmp_path):
 
 
 def test_an_mp3_without_a_stated_length_is_counted(tmp_path):
-    path = sound_file(tmp_path, name="a.mp3", bitrate_mode="CONSTANT")
+    path = sound_file(tmp_path, name="a.mp3", bitrate_mode="CONSTANT", compression_level=0.5)
     stated = sp.audio_info(path).samples
     data = path.read_bytes()
-    path.write_bytes(data.replace(b"Xing", b"None").replace(b"Info", b"None"))
+    second = data.find(data[:2], 100)  # frame: the first one states the length
+    path.write_bytes(b"ID3\x04\x00\x00\x00\x00\x4e\x10" + bytes(10_000) + data[second:])
     counted = sp.audio_info(path).samples
     assert abs(counted - stated) < 4000 and sp.read_audio(path)[0].size == counted
 
