@@ -28,14 +28,10 @@ def validation_split(
     everything = np.arange(len(labels))
     if fraction == 0:
         return everything, everything[:0]
-    groups = everything if groups is None else np.asarray(groups)
-    for label in np.unique(labels):
-        if len(np.unique(groups[labels == label])) < 2:
-            raise ScorecamError(
-                f"class {label} has one recording (group): validation needs two of each class; "
-                "add recordings, or set validation_fraction=0"
-            )
-    return grouped_split(labels, groups, fractions=(1 - fraction, fraction), seed=seed)
+    try:
+        return grouped_split(labels, everything if groups is None else groups, fractions=fraction, seed=seed)
+    except ScorecamError as error:
+        raise ScorecamError(f"{error}; or train without validation, with validation_fraction=0") from error
 
 # %% ../nbs/21_training.ipynb #cf9cfcca
 def mask_bands(
@@ -45,13 +41,13 @@ def mask_bands(
     n_bands: int = 2,  # bands painted over in each image
     band_width: float = 0.15,  # widest band, as a share of all frequencies
 ) -> np.ndarray:  # (n, frequency, time, 1)
-    "Copies of images with random frequency bands replaced by their median over time."
+    "Copies of images with random frequency bands replaced by the image's median."
     n, frequencies = images.shape[:2]
     bins = np.arange(frequencies)
     width = rng.uniform(0, band_width * frequencies, (n, n_bands, 1))
     start = rng.uniform(0, frequencies - width, (n, n_bands, 1))
     silent = ((bins >= start) & (bins < start + width)).any(axis=1)
-    level = np.median(images, axis=2, keepdims=True)
+    level = np.median(images, axis=(1, 2, 3), keepdims=True)
     return np.where(silent[:, :, None, None], level, images)
 
 # %% ../nbs/21_training.ipynb #8707f3c3
