@@ -63,8 +63,8 @@ def progress(
 ) -> tqdm:
     "`iterable` with a progress bar, where somebody can see it."
     seen = "ipykernel.zmqshell" in sys.modules or (sys.stderr is not None and sys.stderr.isatty())
-    silent = {} if seen and not disable else {"disable": True}
-    return tqdm(iterable, desc=desc, total=total, **silent)
+    silent = disable or not seen or bool(os.environ.get("TQDM_DISABLE"))  # tqdm's widget does not read the variable
+    return tqdm(iterable, desc=desc, total=total, disable=silent)
 
 # %% ../nbs/00_core.ipynb #e8e367a9
 def replace(
