@@ -482,11 +482,10 @@ def prepare(
     if label is not None:
         class_index(denoiser.classes_, label)
     blocks, samples, rate = recording_blocks(recording, denoiser.config_, rate=rate, channel=channel)
+    heard = listen(denoiser, blocks())
     frames = n_frames(resampled_length(samples, rate, denoiser.config_.sample_rate), denoiser.config_)
     name = Path(recording).name if isinstance(recording, str | Path) else "waveform"
-    header = result_header(
-        denoiser, listen(denoiser, blocks()), frames=frames, label=label, threshold=threshold, name=name
-    )
+    header = result_header(denoiser, heard, frames=frames, label=label, threshold=threshold, name=name)
     return header, blocks, samples, rate
 
 # %% ../nbs/51_denoiser.ipynb #4fc7446e

@@ -1,0 +1,140 @@
+"The command, as a user types it."
+import base64
+import re
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+import xarray as xr
+from machines import sound, trained
+
+from scorecam_denoise.cli import embedded, main, report, table_html, wav_bytes
+from scorecam_denoise.core import ScorecamError
+from scorecam_denoise.datasets import read_raven
+
+
+def run(*arguments):
+    "The exit status of the command."
+    return main([str(argument) for argument in arguments])
+
+
+def test_help_answers_without_tensorflow(root):
+    code = "import sys; from scorecam_denoise.cli import main; main(['--help']); print('tensorflow' in sys.modules)"
+    times = []
+    for _ in range(2):  # the first run compiles
+        started = time.perf_counter()
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=root)
+        times.append(time.perf_counter() - started)
+    assert done.stdout.rstrip().endswith("False") and not done.stderr
+    assert all(verb in done.stdout for verb in ("demo", "train", "denoise", "evaluate", "info"))
+    assert min(times) < 2  # a second, on a machine that does nothing else
+
+
+@pytest.mark.parametrize("verb", ["demo", "train", "denoise", "evaluate", "info"])
+def test_every_verb_has_help(verb, capsys):
+    assert run(verb, "--help") == 0
+    assert "Usage" in capsys.readouterr().out
+
+
+def test_info_tells_what_a_model_is(capsys):
+    assert run("info", trained() / "model") == 0
+    out = capsys.readouterr().out
+    for words in ("class fan: 4 recordings", "class pump", "20–650 Hz", "never trained on"):
+        assert words in out or words.startswith("class fan")
+    assert re.search(r"model [0-9a-f]{12}", out)
+
+
+def test_denoise_writes_four_files(tmp_path, capsys):
+    assert run("denoise", trained() / "model", trained() / "unknown.wav", "--out", tmp_path / "new" / "results") == 0
+    assert "pump (probability" in capsys.readouterr().out
+    folder = tmp_path / "new" / "results"
+    assert sorted(p.name for p in folder.iterdir()) == ["unknown.nc", "unknown.png", "unknown.selections.txt", "unknown.wav"]
+    result = xr.load_dataset(folder / "unknown.nc", engine="h5netcdf")
+    assert result.spectrogram.dims == ("frequency", "time") and result.attrs["label"] == "pump"
+    assert soundfile.info(folder / "unknown.wav").frames == soundfile.info(trained() / "unknown.wav").frames
+    assert (folder / "unknown.png").read_bytes().startswith(b"\x89PNG")
+    table = read_raven(folder / "unknown.selections.txt")
+    assert {"start", "end", "low", "high", "label"} <= set(table.columns)
+    assert set(table.label) <= {"pump"}
+
+
+def test_label_threshold_channel_and_sensitivity(tmp_path):
+    both = np.stack([sound("fan", 3), sound("pump", 3)], axis=1)
+    soundfile.write(tmp_path / "both.wav", both, 2000)
+    options = ["--label", "fan", "--threshold", "0.3", "--channel", "1", "--sensitivity-db", "-170"]
+    assert run("denoise", trained() / "model", tmp_path / "both.wav", "--out", tmp_path / "out", *options) == 0
+    result = xr.load_dataset(tmp_path / "out" / "both.nc", engine="h5netcdf")
+    assert result.attrs["label"] == "fan" and result.attrs["threshold"] == 0.3 and result.attrs["probability"] < 0.5
+    assert result.spectrogram.units == "dB re 1 uPa" and result.spectrogram.max() > 120
+
+
+def test_the_same_seed_trains_the_same_model(tmp_path, capsys):
+    ids = []
+    for name in ("first", "second"):
+        arguments = [trained() / "machines", "--out", tmp_path / name, "--config", trained() / "settings.json", "--epochs", "2", "--seed", "5"]
+        assert run("train", *arguments) == 0
+        ids.append(re.search(r"model (\w+)", capsys.readouterr().out)[1])
+    assert ids[0] == ids[1]
+
+
+def test_evaluate_leaves_out_what_the_model_was_trained_on(capsys):
+    assert run("evaluate", trained() / "model", trained() / "machines") == 0
+    out = capsys.readouterr().out
+    total, left = map(int, re.search(r"(\d+) recordings, (\d+) left out", out).groups())
+    counted = int(re.search(r"on (\d+) recordings never trained on", out)[1])
+    assert total == 12 and counted == total - left and 2 <= counted < 12
+
+
+def test_a_batch_reports_bad_files_at_the_end(tmp_path, capsys):
+    (tmp_path / "notes.wav").write_text("not a sound")
+    files = [tmp_path / "notes.wav", trained() / "unknown.wav", tmp_path / "missing.wav"]
+    assert run("denoise", trained() / "model", *files, "--out", tmp_path / "out") == 1
+    error = capsys.readouterr().err
+    assert "2 of 3 files" in error and "notes.wav" in error and "missing.wav" in error
+    assert len(list((tmp_path / "out").iterdir())) == 4
+
+
+def test_one_bad_file_alone_is_an_error():
+    report({}, 1)
+    with pytest.raises(ScorecamError, match="broken"):
+        report({"a.wav": ScorecamError("a.wav: broken")}, 1)
+
+
+def test_tables_and_sounds_of_the_page():
+    table = pd.DataFrame({"threshold": ["0.50", "<auto>"], "removed, %": [95.04, 97.0]})
+    made = table_html(table, caption="what it shows", chosen=1)
+    assert "<td>95.0</td>" in made and "&lt;auto&gt;" in made and made.count("class=chosen") == 1
+    sound_file = wav_bytes(np.sin(np.arange(4000)), 4000)
+    element = embedded(sound_file, text="a tone")
+    assert base64.b64decode(re.search("base64,([^\"]+)", element)[1]) == sound_file
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    "The demo on a very small scene."
+    out = tmp_path_factory.mktemp("demo") / "demo"
+    assert run("demo", "--out", out, "--ships", "4", "--scene", "easy") == 0
+    return out
+
+
+def test_the_demo_ends_with_one_page_that_needs_nothing_else(page):
+    text = (page / "index.html").read_text(encoding="utf-8")
+    sources = re.findall(r'(?:src|href)="([^"]*)"', text)
+    assert sources and all(source.startswith("data:") for source in sources)
+    assert "http" not in re.sub(r'"data:[^"]*"', "", text)
+    assert text.count("<audio") == 16 and text.count("<img") == text.count("<img alt=") == 5
+    assert "$" not in re.sub(r'"data:[^"]*"', "", text)  # every place was filled
+    assert len(text) < 12_000_000
+
+
+def test_the_demo_leaves_a_model_results_and_figures(page):
+    assert run("info", page / "model") == 0
+    assert len(list((page / "results").glob("*.nc"))) == len(list((page / "figures").glob("*.png"))) == 4
+    table = pd.read_csv(page / "thresholds.csv")
+    removed, overwritten = table.iloc[:-1, 1], table.iloc[:-1, 2]
+    assert removed.is_monotonic_increasing and overwritten.is_monotonic_increasing
+    assert table.iloc[:, 1:].to_numpy().min() >= 0 and table.iloc[:, 1:].to_numpy().max() <= 100
