@@ -2,8 +2,9 @@
 
 # %% auto #0
 __all__ = ['SOUND_ENDINGS', 'RAVEN_COLUMNS', 'truth_entry', 'make_windows', 'config_of', 'files_in', 'class_folders',
-           'recording_names', 'group_of', 'copies', 'recording_windows', 'read_files', 'check_groups', 'load_folder',
-           'share_out', 'grouped_split', 'check_table', 'write_raven', 'read_raven', 'write_audacity', 'read_audacity']
+           'recording_names', 'group_of', 'copies', 'recording_windows', 'read_files', 'check_groups', 'saved_scene',
+           'load_folder', 'share_out', 'grouped_split', 'check_table', 'write_raven', 'read_raven', 'write_audacity',
+           'read_audacity']
 
 # %% ../nbs/11_datasets.ipynb #bd0150d4
 import json
@@ -200,9 +201,25 @@ def check_groups(
             what = "no recording" if not found else f"one recording or group, {found[0]}"
             raise ScorecamError(f"{folder / label}: {what}{unread}: at least {minimum} are needed: add recordings of other takes")
 
+# %% ../nbs/11_datasets.ipynb #e4d07c78
+def saved_scene(
+    folder: Path,
+    group: str | Callable[[Path], str] | None,  # as given; what is given counts
+) -> tuple:  # (folder of classes, group)
+    "Where the classes are, and what a split may not cut, in a folder that may be a saved scene."
+    if not ((folder / "truth.nc").is_file() and (folder / "audio").is_dir()):
+        return folder, group
+    try:
+        with xr.open_dataset(folder / "truth.nc", engine="h5netcdf") as truth:
+            ships = dict(zip(truth["recording"].values.tolist(), truth["group"].values.tolist()))
+    except Exception as error:  # HDF5 has its own
+        raise ScorecamError(f"{folder / 'truth.nc'} is damaged: save the scene again, or name {folder / 'audio'}") from error
+    name = lambda path: path.relative_to(folder / "audio").with_suffix("").as_posix()
+    return folder / "audio", group or (lambda path: ships.get(name(path), name(path)))
+
 # %% ../nbs/11_datasets.ipynb #8f8b812c
 def load_folder(
-    folder: str | Path,  # with one folder of recordings for each class
+    folder: str | Path,  # with one folder of recordings for each class, or a saved scene
     *,
     config: SpectrogramConfig | None = None,  # None: the default
     group: str | Callable[[Path], str] | None = None,  # what a split may not cut: see group_of; None: the recording
@@ -211,7 +228,7 @@ def load_folder(
     show_progress: bool = True,
 ) -> xr.Dataset:  # labelled windows; attrs["skipped"] lists bad files, attrs["ignored"] what is no sound, both as JSON
     "Recordings in folders as labelled windows."
-    folder, config = Path(folder), config or SpectrogramConfig()
+    (folder, group), config = saved_scene(Path(folder), group), config or SpectrogramConfig()
     classes = class_folders(folder, minimum)
     paths = [(label, path) for label, files in classes.items() for path in files]
     names = recording_names([path for _, path in paths], folder)
