@@ -551,15 +551,15 @@ def truth_figure(
     import numpy
     from matplotlib.colors import ListedColormap
 
-    from scorecam_denoise.viz import new_figure, plot_mask, plot_signature, plot_spectrogram
+    from scorecam_denoise.viz import new_figure, plot_signature, plot_spectrogram
 
     figure, (before, truth, why, after) = new_figure(4, width=3.6, height=3.4)
     where = {"frequency": result.frequency.values, "time": result.time.values}
     limits = tuple(numpy.nanpercentile(result.spectrogram, [1, 99.9]))
     plot_spectrogram(result.spectrogram, **where, ax=before, limits=limits, label="", title="recording")
     colours = ListedColormap(["#eef1f4", "#0b6e8a", "#e09f3e"])
-    plot_spectrogram(numpy.clip(owner, 0, 2), **where, ax=truth, cmap=colours, limits=(0, 2), label="", title="truth: own, other ships'")
-    plot_mask(result.spectrogram, result.mask, **where, ax=why, label="", title="mask")
+    plot_spectrogram(numpy.clip(owner, 0, 2), **where, ax=truth, cmap=colours, limits=(0, 2), label="", title="truth: own blue, others' orange")
+    plot_spectrogram(result.mask, **where, ax=why, cmap="viridis", label="", title="mask")
     plot_signature(result.signature, **where, ax=after, limits=limits, label="")
     return figure
 

@@ -198,7 +198,7 @@ class ScoreCAMDenoiser(BaseEstimator):
         training: dict | None = None,  # options of fit_classifier
         n_representatives: int | str = 10,  # of each class, or "elbow"
         method: str = "score-cam",  # a key of METHODS
-        cam_layer: str | None = "relu_1",  # the layer to explain; None: the last convolution
+        cam_layer: str | None = "relu_2",  # the layer to explain; None: the last convolution
         preset: str = "default",  # of Score-CAM
         baseline: str | None = "silence",  # what hides: see `hiding`; None: the preset's own
         overlay: str = "geometric",  # of class mask and own map: "geometric", "add", "max", "mean"
