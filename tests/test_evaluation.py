@@ -1,0 +1,230 @@
+"Figures computed by hand, and those that the module computes."
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from scipy.stats import t as student
+from sklearn.metrics import roc_auc_score
+
+from scorecam_denoise import evaluation as ev
+from scorecam_denoise.core import ScorecamError
+from scorecam_denoise.datasets import make_windows
+from scorecam_denoise.denoiser import ScoreCAMDenoiser
+from scorecam_denoise.spectrogram import SpectrogramConfig
+
+CONFIG = SpectrogramConfig(n_frequency=16, n_time=4)
+
+
+def windows_of(owner, line=None, image=None) -> xr.Dataset:
+    "Windows with a given truth, each of a recording of its own."
+    owner = np.asarray(owner, np.int8)
+    n = len(owner)
+    line = np.where(owner > 1, owner, -1).astype(np.int16) if line is None else np.asarray(line, np.int16)
+    names = [f"r{i}" for i in range(n)]
+    image = np.zeros(owner.shape, np.float32) if image is None else image
+    truth = dict(tonal_mask=owner == 1, owner=owner, line=line)
+    return make_windows(image, ["a"] * n, recording=names, group=names, start=np.zeros(n), config=CONFIG, **truth)
+
+
+@pytest.fixture
+def one():
+    "One image: row 4 the target's, row 8 another ship's, their rims count nowhere."
+    owner = np.zeros((1, 16, 4), int)
+    owner[0, [3, 5, 7, 9]] = -1
+    owner[0, 4], owner[0, 8] = 1, 2
+    return windows_of(owner)
+
+
+def test_shares_at_a_threshold_by_hand(one):
+    mask = np.zeros((1, 16, 4))
+    mask[0, 4] = [0.9, 0.5, 0.5, 0.4]  # one of four tones is overwritten
+    mask[0, 8] = [0.9, 0.9, 0.1, 0.1]  # half of the interferer is kept
+    mask[0, 3] = 1.0  # counts nowhere
+    mask[0, 0] = [0.5, 0.0, 0.0, 0.0]  # one of 40 pixels of the background is kept
+    row = ev.evaluate_masks(mask, one, 0.5).iloc[0]
+    assert row.overwritten == 25 and row.removed_interferers == 50 and row.removed_background == 97.5
+    assert row.removed == pytest.approx(100 * 41 / 44) and row.intersecting == 1
+    assert row.recording == "r0" and row.threshold == 0.5
+
+
+def test_a_threshold_for_each_image():
+    owner = np.ones((2, 16, 4))
+    owner[:, 8:] = 0
+    table = ev.evaluate_masks(np.full((2, 16, 4), 0.5), windows_of(owner), np.array([0.4, 0.6]))
+    assert table.removed.tolist() == [0, 100] and table.overwritten.tolist() == [0, 100]
+
+
+def test_an_image_without_such_pixels_has_no_figure():
+    table = ev.evaluate_masks(np.zeros((1, 16, 4)), windows_of(np.ones((1, 16, 4))), 0.5)
+    assert table[["removed", "removed_at_8", "overwritten_at_86", "auc_background"]].isna().all(axis=None)
+    assert table.overwritten.item() == 100
+
+
+def test_a_line_is_kept_from_half_of_its_pixels():
+    line = np.array([[[1, 1, 2, 2, 2, -1, 5]]])
+    assert ev.intersecting_lines(np.array([[[1, 0, 1, 0, 0, 1, 0]]], bool), line).tolist() == [1]
+    assert ev.intersecting_lines(np.array([[[1, 1, 1, 1, 1, 1, 1]]], bool), line).tolist() == [3]
+    assert ev.intersecting_lines(np.zeros((1, 1, 7), bool), line).tolist() == [0]
+
+
+def scanned(tones, noise):
+    "Overwritten and removed, %, at every threshold there is."
+    cuts = np.unique(np.r_[tones, noise, 0, np.nextafter(np.r_[tones, noise], 2)])
+    return [(100 * np.mean(tones < cut), 100 * np.mean(noise < cut)) for cut in cuts]
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("levels", [3, 1000])
+def test_points_of_the_curve_are_those_of_a_scan(seed, levels):
+    rng = np.random.default_rng(seed)
+    tones, noise = (rng.integers(0, levels, n) / levels for n in (37, 211))
+    points = scanned(tones, noise)
+    assert ev.removed_at(tones, noise) == pytest.approx(max(r for o, r in points if o <= 8))
+    assert ev.overwritten_at(tones, noise) == pytest.approx(min(o for o, r in points if r >= 86))
+
+
+def test_ties_are_on_the_cautious_side():
+    same = np.full(100, 0.5)
+    assert ev.removed_at(same, same) == 0 and ev.overwritten_at(same, same) == 100
+
+
+def test_the_area_under_the_roc_is_scikit_learns():
+    rng = np.random.default_rng(0)
+    high, low = rng.integers(2, 9, 50), rng.integers(0, 7, 70)
+    expected = roc_auc_score(np.r_[np.ones(50), np.zeros(70)], np.r_[high, low])
+    assert ev.auc(high, low) == pytest.approx(expected)
+    assert np.isnan(ev.auc(high, low[:0]))
+
+
+def test_within_bands_frequency_alone_is_no_skill():
+    config = SpectrogramConfig()
+    band = ev.log_bands(config.frequencies)
+    assert band.min() == 0 and band.max() == 7 and (np.diff(band) >= 0).all()
+    mask = np.where(band[:, None] == 0, 1.0, 0.0) * np.ones((256, 64))
+    tones = np.zeros((256, 64), bool)
+    tones[:3] = True
+    assert ev.auc(mask[tones], mask[~tones]) > 0.95
+    assert ev.banded_auc(mask, tones, ~tones, band) == 0.5
+
+
+def test_line_gain_by_hand():
+    level, owner = np.full((1, 30, 2), 2.0), np.zeros((1, 30, 2), int)
+    owner[0, 15], level[0, 15] = 1, 10.0
+    kept = owner == 1
+    gain, loss = ev.line_gain(level, kept, owner, -6.0)
+    assert gain.item() == pytest.approx(8) and loss.item() == 0  # the collar falls from 2 to -6 dB
+    gain, loss = ev.line_gain(level, ~kept, owner, -6.0)
+    assert gain.item() == pytest.approx(-16) and loss.item() == pytest.approx(16)
+
+
+def test_si_sdr_does_not_mind_loudness_but_noise():
+    rng = np.random.default_rng(0)
+    s, n = rng.standard_normal((2, 100_000))
+    assert ev.si_sdr(s + 0.1 * n, s) == pytest.approx(20, abs=0.1)
+    assert ev.si_sdr(7 * (s + 0.1 * n), s) == pytest.approx(ev.si_sdr(s + 0.1 * n, s))
+
+
+def test_no_mask_gains_more_than_the_oracle():
+    t = np.arange(64_000) / 4000
+    stems = {"target": np.sin(2 * np.pi * 200 * t), "interferer 1": np.sin(2 * np.pi * 300 * t), "ambient": np.random.default_rng(0).standard_normal(64_000)}
+    config = SpectrogramConfig()
+    nothing_lost = ev.sound_gain(stems, np.ones((256, 65)), config)
+    assert nothing_lost["si_sdr_gain"] == pytest.approx(0, abs=1e-6) and nothing_lost["oracle_gain"] > 10
+    own = (np.abs(config.frequencies - 200) <= 2)[:, None] * np.ones((256, 65))
+    assert 10 < ev.sound_gain(stems, own, config)["si_sdr_gain"] < nothing_lost["oracle_gain"]
+
+
+def test_students_interval_by_hand():
+    values = [3.0, 4.0, 5.0, 6.0, 9.0]
+    mean, low, high = ev.student_interval(values)
+    reach = student.ppf(0.975, 4) * np.std(values, ddof=1) / np.sqrt(5)
+    assert (mean, low, high) == pytest.approx((5.4, 5.4 - reach, 5.4 + reach))
+    assert np.isnan(ev.student_interval([1.0, 2.0])[1])
+
+
+def test_the_bootstrap_draws_recordings():
+    rng = np.random.default_rng(0)
+    of_recording = rng.normal(0, 1, 100)
+    values = np.repeat(of_recording, 20) + rng.normal(0, 0.01, 2000)
+    mean, low, high = ev.bootstrap_interval(values, np.repeat(np.arange(100), 20))
+    assert low < mean < high and high - low == pytest.approx(4 * of_recording.std() / 10, rel=0.15)
+    assert np.isnan(ev.bootstrap_interval([1.0, 2.0], ["a", "a"])[1])
+
+
+def test_a_summary_over_seeds_counts_each_seed_once():
+    table = pd.DataFrame({"label": "a", "recording": "r", "removed": [0.0, 10, 2, 3, 4, 5], "seed": [0, 0, 1, 2, 3, 4]})
+    row = ev.summary(table, table["seed"]).loc["removed"]
+    assert row["value"] == pytest.approx((5 + 2 + 3 + 4 + 5) / 5) and row["n"] == 6 and row["low"] < row["value"] < row["high"]
+    assert list(ev.summary(table).index) == ["removed"]
+
+
+def test_the_threshold_table_has_a_row_for_each_cut(one):
+    mask = np.full((1, 16, 4), 0.7)
+    table = ev.threshold_table(mask, one, {"0.65": 0.65, "own": np.array([0.75])})
+    assert table.loc["0.65", ["removed", "overwritten", "intersecting"]].tolist() == [0, 0, 1]
+    assert table.loc["own", ["removed", "overwritten", "intersecting"]].tolist() == [100, 100, 0]
+
+
+def test_the_oracle_is_perfect(one):
+    row = ev.evaluate_masks(ev.oracle(one), one, 0.5).iloc[0]
+    assert row[["removed", "removed_at_8", "line_loss", "overwritten", "overwritten_at_86"]].tolist() == [100, 100, 0, 0, 0]
+
+
+def test_the_detector_with_the_best_setting_is_chosen():
+    rng, owner = np.random.default_rng(0), np.zeros((4, 16, 4), int)
+    owner[:, 8] = 1
+    image = np.clip(rng.normal(0.4, 0.1, owner.shape) + 0.1 * (owner == 1), 0, 1).astype(np.float32)
+    grid = [{"median_bins": 9, "mean_frames": frames} for frames in (1, 7)]
+    assert ev.best_detector(windows_of(owner, image=image), grid) == grid[1]
+    assert ev.detector_masks(windows_of(owner, image=image)).shape == owner.shape
+
+
+def test_eighty_images_take_less_than_two_seconds():
+    rng = np.random.default_rng(0)
+    owner = np.where(rng.uniform(size=(80, 256, 1)) < 0.1, rng.integers(1, 3, (80, 256, 1)), 0) * np.ones((1, 1, 64), int)
+    config, names = SpectrogramConfig(), [str(i) for i in range(80)]
+    truth = dict(owner=owner.astype(np.int8), line=np.where(owner > 1, owner, -1).astype(np.int16))
+    masks = rng.uniform(size=owner.shape).astype(np.float32)
+    windows = make_windows(masks, names, recording=names, group=names, start=np.zeros(80), config=config, **truth)
+    begin = time.process_time()
+    table = ev.evaluate_masks(masks, windows, 0.5)
+    assert time.process_time() - begin < 2 and abs(table.auc_background.mean() - 0.5) < 0.01
+
+
+def test_a_network_is_trained_once_and_ships_of_the_test_are_kept_from_it(tmp_path, monkeypatch):
+    small = dict(folder=tmp_path, settings={"ships": 3, "recordings": 1}, changes={"training": {"epochs": 1}, "n_representatives": 2})
+    denoiser, windows = ev.trained("easy", 3, **small)
+    learn, validation, test = ev.split_of(windows, 3)
+    assert set(denoiser.recordings_.group) == set(learn.group.values) | set(validation.group.values)
+    assert not set(denoiser.recordings_.group) & set(test.group.values)
+    table = ev.evaluate_denoiser(denoiser, test, 0.5)
+    assert len(table) == 4 and set(table.right) <= {0.0, 1.0} and table.threshold.eq(0.5).all()
+    monkeypatch.setattr(ScoreCAMDenoiser, "fit", lambda *_, **__: pytest.fail("it was trained again"))
+    again, same = ev.trained("easy", 3, **small)
+    assert again.model_id_ == denoiser.model_id_ and same.identical(windows)
+
+
+@pytest.mark.parametrize(
+    "call, words",
+    [
+        (lambda w: ev.evaluate_masks(np.zeros((2, 16, 4)), w), "expected .1, 16, 4."),
+        (lambda w: ev.evaluate_masks(np.full((1, 16, 4), np.nan), w), "NaN"),
+        (lambda w: ev.evaluate_masks(np.zeros((1, 16, 4)), w.drop_vars("owner")), "without owner"),
+        (lambda w: ev.trained("default", 0, recipe="secret"), "choose one of default, paper"),
+        (lambda w: ev.trained("nowhere", 0), "choose one of easy"),
+    ],
+)  # fmt: skip
+def test_errors_say_what_was_expected(one, call, words):
+    with pytest.raises(ScorecamError, match=words):
+        call(one)
+
+
+def test_real_noise_is_asked_for_by_name(monkeypatch, capsys):
+    monkeypatch.delenv("SCORECAM_DATA", raising=False)
+    with pytest.raises(ScorecamError, match="SCORECAM_DATA"):
+        ev.scene_of("injected")
+    assert len(ev.jobs_of(range(2))) == 6 and "left out" in capsys.readouterr().out
+    monkeypatch.setenv("SCORECAM_DATA", "somewhere")
+    assert len(ev.jobs_of(range(2))) == 8 and ev.scene_of("injected")[1].name == "north_sea_hydrophone"
