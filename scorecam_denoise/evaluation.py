@@ -379,15 +379,16 @@ def cached_windows(
     *,
     background: str | Path | None = None,  # recordings to inject into
     settings: Mapping | None = None,  # fields of SceneSettings that depart from the scene's
+    config: SpectrogramConfig | None = None,  # None: the default
 ) -> tuple[xr.Dataset, str]:  # labelled windows and the digest of what they were made with
     "A scene's windows, from the cache, or simulated and put there."
-    (name, noise), settings, config = scene_of(scene, background), dict(settings or {}), SpectrogramConfig()
+    (name, noise), settings, config = scene_of(scene, background), dict(settings or {}), config or SpectrogramConfig()
     sizes = noise and [(path.name, path.stat().st_size) for path in ([noise] if Path(noise).is_file() else sorted(Path(noise).rglob("*")))]
     key = digest(asdict(choose_settings(name, config, settings)), config.to_json(), seed, sizes)
     path = Path(folder) / f"{scene}-{seed}-{key}.nc"
     if path.is_file():
         return xr.load_dataset(path, engine="h5netcdf"), key
-    windows = simulate_scene(name, seed=seed, background=noise, parts=False, **settings).windows
+    windows = simulate_scene(name, seed=seed, config=config, background=noise, parts=False, **settings).windows
     with atomic_path(path) as temporary:
         windows.to_netcdf(temporary, engine="h5netcdf", encoding={name: {"zlib": True, "complevel": 1} for name in windows.data_vars})
     return windows, key
@@ -401,12 +402,13 @@ def trained(
     folder: str | Path = "cache",
     background: str | Path | None = None,  # recordings to inject into
     settings: Mapping | None = None,  # fields of SceneSettings that depart from the scene's
+    config: SpectrogramConfig | None = None,  # None: the default
     changes: Mapping | None = None,  # parameters of the denoiser that depart from the recipe's
 ) -> tuple[ScoreCAMDenoiser, xr.Dataset]:  # the denoiser and the whole scene's windows; those of the test: split_of(windows, seed)[2]
     "A denoiser trained on a scene, from the cache, or trained and put there."
     if recipe not in RECIPES:
         raise ScorecamError(f"recipe {recipe!r} is not known: choose one of {', '.join(RECIPES)}")
-    windows, key = cached_windows(scene, seed, folder, background=background, settings=settings)
+    windows, key = cached_windows(scene, seed, folder, background=background, settings=settings, config=config)
     denoiser = RECIPES[recipe](**({"random_state": seed, "verbose": False} | dict(changes or {})))
     learning = [str(inspect.signature(function)) for function in (spec_cnn, fit_classifier, score_cam)]
     path = Path(folder) / f"{scene}-{seed}-{recipe}-{digest(key, denoiser.get_params(), learning)}"
