@@ -214,9 +214,10 @@ def test_a_class_that_the_model_does_not_know(tmp_path, refused):
 
 
 def test_a_damaged_scene(tmp_path, refused):
-    (tmp_path / "scene").mkdir()
+    shutil.copytree(trained() / "machines", tmp_path / "scene" / "audio")
     (tmp_path / "scene" / "truth.nc").write_text("no truth")
-    assert "truth.nc" in refused("train", tmp_path / "scene", "--out", tmp_path / "model")
+    for arguments in (["train", tmp_path / "scene", "--out", tmp_path / "model"], ["evaluate", trained() / "model", tmp_path / "scene"]):
+        assert "truth.nc" in refused(*arguments)
 
 
 def interrupt(*_, **__):
