@@ -1,5 +1,6 @@
 "Every notebook runs from top to bottom, and experiments still find what they say."
 import json
+import os
 import re
 
 import nbformat
@@ -48,6 +49,9 @@ def test_an_experiment_finds_in_its_smoke_profile_what_is_expected(path, tmp_pat
     papermill.execute_notebook(
         path, done, parameters, cwd=path.parent, kernel_name="python3", progress_bar=False, execution_timeout=600
     )
+    asks_for_data = "SCORECAM_DATA" in path.read_text(encoding="utf-8")
+    if asks_for_data and not os.environ.get("SCORECAM_DATA") and not recorded(done):
+        pytest.skip("it runs through, but SCORECAM_DATA names no recordings to find anything in")
     wrong = compare(recorded(done), EXPECTED.get(path.stem, {}))
     assert not wrong, "data/expected.json: " + "; ".join(wrong)
 
