@@ -7,7 +7,7 @@ __all__ = ['RECIPES', 'pixel_sets', 'share_removed', 'intersecting_lines', 'remo
            'banded_auc', 'line_gain', 'si_sdr', 'sound_gain', 'check_masks', 'curve_figures', 'threshold_figures',
            'evaluate_masks', 'oracle', 'student_interval', 'bootstrap_interval', 'summary', 'threshold_table',
            'evaluate_denoiser', 'detector_masks', 'best_detector', 'split_of', 'scene_of', 'digest', 'cached_windows',
-           'trained', 'curve', 'fill', 'jobs_of', 'main']
+           'remasked', 'trained', 'curve', 'fill', 'jobs_of', 'main']
 
 # %% ../nbs/60_evaluation.ipynb #6c69c9f6
 import inspect
@@ -29,7 +29,7 @@ from scipy.stats import t as student
 from . import __version__
 from .core import ScorecamError, atomic_path, progress
 from .datasets import config_of, grouped_split
-from .denoiser import ScoreCAMDenoiser, class_index, thresholds
+from .denoiser import ScoreCAMDenoiser, learn_masks, class_index, thresholds
 from .networks import spec_cnn
 from .scene import choose_settings, simulate_scene
 from .scorecam import score_cam
@@ -393,6 +393,20 @@ def cached_windows(
         windows.to_netcdf(temporary, engine="h5netcdf", encoding={name: {"zlib": True, "complevel": 1} for name in windows.data_vars})
     return windows, key
 
+# %% ../nbs/60_evaluation.ipynb #153caf48
+def remasked(
+    denoiser: ScoreCAMDenoiser,  # fitted
+    other: ScoreCAMDenoiser,  # settings for the masks, not fitted
+    windows: xr.Dataset,  # those the first was fitted on
+) -> ScoreCAMDenoiser:  # `other`, fitted
+    "Other settings on the same network: masks and thresholds are learnt again."
+    for name in ("config_", "classes_", "model_", "model_id_", "history_", "figures_", "recordings_"):
+        setattr(other, name, getattr(denoiser, name))
+    table = other.recordings_
+    learnt = np.flatnonzero(np.isin(windows["recording"].values, table["recording"][~table["validation"].astype(bool)]))
+    index = np.searchsorted(other.classes_, windows["label"].values)
+    return learn_masks(other, windows["image"].values[..., None], index, learnt)
+
 # %% ../nbs/60_evaluation.ipynb #de5f2c2e
 def trained(
     scene: str,  # of `simulate_scene`, or "injected"
@@ -415,7 +429,14 @@ def trained(
     if (path / "denoiser.json").is_file():
         return ScoreCAMDenoiser.load(path), windows
     learn, validation, _ = split_of(windows, seed)
-    denoiser.fit(xr.concat([learn, validation], "sample", combine_attrs="override"))
+    known = xr.concat([learn, validation], "sample", combine_attrs="override")
+    if recipe == "default":
+        denoiser.fit(known)
+    else:
+        shared = dict(background=background, settings=settings, config=config)
+        training = {name: value for name, value in (changes or {}).items() if name in ("network", "training")}
+        base, _ = trained(scene, seed, folder=folder, changes=training, **shared)
+        remasked(base, denoiser, known)
     denoiser.save(path)
     return denoiser, windows
 

@@ -34,19 +34,21 @@ def spec_cnn(
     input_shape: tuple,  # (frequency, time, 1) of an image, bins and frames
     n_classes: int,
     *,
-    filters: tuple = (16, 32, 32),  # channels of each block
-    kernel: tuple = (3, 3),  # (frequency, time), bins and frames
-    pool: tuple = (1, 2),  # (frequency, time), bins and frames
+    smooth: int = 8,  # frames averaged before the first block; 1: none
+    filters: tuple = (16, 32),  # channels of each block
+    kernel: tuple = (1, 3),  # (frequency, time), bins and frames
+    pool: tuple = (1, 1),  # (frequency, time), bins and frames
     average_time: bool = True,  # average what the blocks leave of time; False: keep it
     dense: int = 128,  # units of the first dense layer
     embedding: int = 64,  # units of the second
-    dropout: float = 0.2,  # share of units dropped before each dense layer, while training
+    dropout: float = 0.3,  # share of units dropped before each dense layer, while training
     seed: int = 0,  # of the initial weights and of dropout
 ) -> keras.Model:
     "The classifier Spec-CNN with layers `dense`, `embedding` and `probability` (softmax over classes)."
-    check_shape(input_shape, n_classes, pool, len(filters))
+    check_shape(input_shape, n_classes, smooth, pool, len(filters))
     seeds = count(100 * seed)
-    x = image = keras.Input(tuple(input_shape), name="image")
+    image = keras.Input(tuple(input_shape), name="image")
+    x = layers.AveragePooling2D((1, smooth), name="smooth")(image)
     for k, channels in enumerate(filters, start=1):
         x = conv_block(x, k, filters=channels, kernel=tuple(kernel), pool=tuple(pool), seed=next(seeds))
     if average_time:
@@ -64,6 +66,7 @@ def spec_cnn(
 def check_shape(
     input_shape: tuple,  # (frequency, time, 1)
     n_classes: int,
+    smooth: int,  # frames averaged first
     pool: tuple,  # (frequency, time)
     blocks: int,  # number of blocks
 ) -> None:
@@ -72,9 +75,10 @@ def check_shape(
         raise ScorecamError(f"images of shape {tuple(input_shape)}: expected (frequency, time, 1)")
     if n_classes < 2:
         raise ScorecamError(f"{n_classes} class: a classifier needs at least two to tell apart")
-    for axis, size, step in zip(("frequency", "time"), input_shape, pool):
-        if size < step**blocks:
+    for axis, size, step, first in zip(("frequency", "time"), input_shape, pool, (1, smooth)):
+        least = first * step**blocks
+        if size < least:
             raise ScorecamError(
-                f"images of {size} {axis} steps are too small for {blocks} blocks that pool by {step}: "
-                f"use at least {step**blocks}, or fewer filters"
+                f"images of {size} {axis} steps are too small for {blocks} blocks that pool by {step} after averaging "
+                f"{first}: use at least {least}, or fewer filters"
             )

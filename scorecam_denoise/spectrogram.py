@@ -76,7 +76,7 @@ class SpectrogramConfig:
     sample_rate: int = 4000  # Hz; recordings of any rate are resampled to it
     n_fft: int = 2000  # samples in a periodic Hann window: bins of sample_rate / n_fft Hz
     hop_length: int = 1000  # samples from frame to frame
-    fmin: float = 10.0  # Hz, of row 0, taken to the nearest bin
+    fmin: float = 20.0  # Hz, of row 0, taken to the nearest bin
     n_frequency: int = 256  # rows
     n_time: int = 64  # frames in a tile
     overlap: float = 0.5  # share of a tile that the next one repeats
@@ -84,7 +84,7 @@ class SpectrogramConfig:
     whiten_bins: int = 32  # reach of the split window on either side, bins
     whiten_gap: int = 3  # bins on either side that the split window leaves out
     whiten_alpha: float = 3.0  # times the background: power above it is a tone, and left out of the background
-    db_range: tuple[float, float] = (-3.0, 15.0)  # dB after whitening that become 0 and 1
+    db_range: tuple[float, float] = (-6.0, 18.0)  # dB after whitening that become 0 and 1
 
     def __post_init__(self):
         for field in fields(self):
