@@ -213,7 +213,7 @@ class ScoreCAMDenoiser(BaseEstimator):
         training: dict | None = None,  # options of fit_classifier
         n_representatives: int | str = 64,  # of each class at most, or "elbow"
         method: str = "score-cam",  # a key of METHODS
-        cam_layer: str | None = "relu_1",  # the layer to explain; None: the last convolution
+        cam_layer: str | None = "relu_2",  # the layer to explain; None: the last convolution
         preset: str = "default",  # of Score-CAM
         baseline: str | None = "silence",  # what hides: see `hiding`; None: the preset's own
         rate_tolerance: float = 0.05,  # share by which an individual's frequencies may differ from another's; 0: as the paper

@@ -203,9 +203,7 @@ def fit_classifier(
     validation = (images[held], targets[held], balanced_weights(labels[held])) if len(held) else None
     monitor = "val_loss" if len(held) else "loss"
     stop = keras.callbacks.EarlyStopping(monitor, patience=patience, restore_best_weights=True)
-    model.compile(
-        optimizer=keras.optimizers.Adam(learning_rate), loss="categorical_crossentropy", metrics=["accuracy"]
-    )
+    model.compile(optimizer=keras.optimizers.Adam(learning_rate), loss="categorical_crossentropy", metrics=["accuracy"])
     curves = model.fit(
         batches, validation_data=validation, validation_batch_size=batch_size, epochs=epochs, verbose=0, shuffle=False,
         callbacks=[stop, EpochBar(disable=not show_progress)],

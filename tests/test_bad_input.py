@@ -229,7 +229,7 @@ def interrupt(*_, **__):
 def test_an_interrupted_training_leaves_the_old_model_whole(tmp_path, refused, monkeypatch, where):
     shutil.copytree(trained() / "model", tmp_path / "model")
     before = {path.name: path.read_bytes() for path in (tmp_path / "model").iterdir()}
-    owner = (xr.DataArray, "to_netcdf") if where == "save_model" else (scorecam_denoise.denoiser, where)
+    owner = (xr.Dataset, "to_netcdf") if where == "save_model" else (scorecam_denoise.denoiser, where)
     monkeypatch.setattr(*owner, interrupt)
     arguments = [trained() / "machines", "--out", tmp_path / "model", "--config", trained() / "settings.json", "--epochs", "1"]
     assert "interrupted" in refused("train", *arguments)

@@ -168,7 +168,7 @@ def test_labels_of_any_kind_survive(tmp_path, labels):
 def test_an_interrupted_save_leaves_the_old_model_whole(tmp_path, monkeypatch):
     folder = denoiser().save(tmp_path / "model")
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    monkeypatch.setattr(xr.DataArray, "to_netcdf", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(xr.Dataset, "to_netcdf", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         denoiser().save(folder)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before

@@ -40,7 +40,7 @@ def test_settings_survive_json_and_are_values():
     again = sp.SpectrogramConfig.from_json(config.to_json())
     assert again == config and hash(again) == hash(config) and config.db_range == (0.0, 20.0)
     assert sp.SpectrogramConfig.from_json(CONFIG.to_json()) == CONFIG
-    assert (CONFIG.frequencies[0], CONFIG.frequencies[-1], CONFIG.tile_seconds) == (10, 520, 16)
+    assert (CONFIG.frequencies[0], CONFIG.frequencies[-1], CONFIG.tile_seconds) == (20, 530, 16)
 
 
 @pytest.mark.parametrize("wrong", [
@@ -156,7 +156,7 @@ def test_too_short_a_recording_is_refused(tmp_path):
 
 
 def test_a_rate_below_the_band_is_refused(tmp_path):
-    with pytest.raises(ScorecamError, match="1000 Hz.*520 Hz"):
+    with pytest.raises(ScorecamError, match="1000 Hz.*530 Hz"):
         next(sp.iter_blocks(sound_file(tmp_path, rate=1000), CONFIG))
 
 
@@ -244,7 +244,7 @@ def test_a_mask_of_ones_keeps_60_db_inside_the_band(rate, extra):
     back = sp.invert(spectrum, np.ones((256, spectrum.shape[1])), CONFIG, rate=rate, samples=wave.size)
     assert back.shape == wave.shape and back.dtype == np.float32
     fade, hz = np.hanning(wave.size), np.fft.rfftfreq(wave.size, 1 / rate)
-    inside, above = (hz >= 10) & (hz <= 520), hz > 540
+    inside, above = (hz >= 20) & (hz <= 530), hz > 550
     before, after = np.fft.rfft(wave * fade), np.fft.rfft(back * fade)
     assert 20 * np.log10(np.linalg.norm(before[inside]) / np.linalg.norm((after - before)[inside])) >= 60
     assert 20 * np.log10(np.linalg.norm(before[inside]) / np.linalg.norm(after[above])) >= 60
