@@ -535,7 +535,7 @@ def demo_table(
     own = thresholds(denoiser)
     name = f"{own.min():.2f}" if own.min() == own.max() else f"auto ({own.min():.2f}–{own.max():.2f})"
     cuts = {f"{cut:.2f}": cut for cut in (0.3, 0.4, 0.5, 0.65, 0.75, 0.85)} | {f"own: {name}": own[targets]}
-    table = threshold_table(denoiser.mask(images, denoiser.classes_[targets]), windows, cuts)
+    table = threshold_table(denoiser.mask(images), windows, cuts)
     return table[["removed", "overwritten", "intersecting"]].rename(columns=FIGURES).reset_index()
 
 # %% ../nbs/90_cli.ipynb #544d0ab8

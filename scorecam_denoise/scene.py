@@ -88,9 +88,9 @@ def draw_design(
     crank, strokes = shaft * ratio, 2 if vessel["direct"] else 4
     firing = crank * rng.integers(5, 10) if strokes == 2 else crank / 2 * rng.choice([6, 8, 9, 12, 16])
     families = [
-        draw_family(rng, "shaft", shaft, level=160, prominent=6),
-        draw_family(rng, "blade", shaft * blades, level=174, prominent=6),
-        draw_family(rng, "firing", firing, level=170, prominent=6),
+        draw_family(rng, "shaft", shaft, level=160, prominent=4),
+        draw_family(rng, "blade", shaft * blades, level=174, prominent=4),
+        draw_family(rng, "firing", firing, level=170, prominent=4),
     ]
     if ratio > 1:
         families.append(draw_family(rng, "mesh", crank * rng.integers(17, 41), level=152, prominent=2, most=3))
@@ -205,7 +205,7 @@ class SceneSettings:
 SCENES = {
     "easy": SceneSettings(snr_db=(10.0, 18.0), interferers=(0, 1), intermittent=0.0, wander=0.001, fading_db=0.5),
     "default": SceneSettings(),
-    "hard": SceneSettings(snr_db=(5.0, 13.0), interferers=(3, 3), stranger_db=(-2.0, 9.0), rate_scatter=0.04, fading_db=2.0),
+    "hard": SceneSettings(snr_db=(5.0, 13.0), interferers=(4, 4), stranger_db=(-8.0, 2.0), rate_scatter=0.04, fading_db=2.0),
     "crowded": SceneSettings(interferers=(3, 4)),
     "types": SceneSettings(same_family=False),
 }
@@ -511,7 +511,7 @@ def receive_passage(
 ) -> tuple:                    # Passage with levels as received; frequency (Hz) and snr (dB), both (lines, frames)
     "A ship's lines as the sensor receives them, at a per-bin SNR."
     rate = config.sample_rate
-    passage = draw_passage(rng, ship, settings, highest=0.45 * rate, spacing=7 * rate / config.n_fft)
+    passage = draw_passage(rng, ship, settings, highest=0.45 * rate, spacing=rate / config.n_fft)
     passage.level += np.interp(np.log(np.maximum(passage.frequency, 5)), *response)
     frequency, snr = bin_snr(passage, noise_level, config, times)
     gain = wanted - strongest_snr(frequency, snr, config)

@@ -100,7 +100,7 @@ def resize_matrix(
 # %% ../nbs/40_scorecam.ipynb #2c8f7edd
 def baseline_images(
     images: np.ndarray,  # (n, frequency, time, channels)
-    baseline: str | np.ndarray = "median",  # "zero", "floor", "median", "level", or an array that broadcasts to `images`
+    baseline: str | np.ndarray = "level",  # "zero", "floor", "median", "level", or an array that broadcasts to `images`
 ) -> np.ndarray:  # float32, broadcasts to `images`
     "What silence looks like in each image: zero, its 5th percentile, its median per frequency or in all, or as given."
     if not isinstance(baseline, str):
@@ -133,7 +133,7 @@ class Preset:
 
 # %% ../nbs/40_scorecam.ipynb #f470437c
 PRESETS = {
-    "default": Preset(weight="increase", baseline="median", subtract_minimum=False),
+    "default": Preset(weight="increase", baseline="level", subtract_minimum=False),
     "official": Preset(),
     "paper_v2": Preset(weight="increase", over_channels=True),
     "tf_keras_vis": Preset(library=True),

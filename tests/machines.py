@@ -40,7 +40,7 @@ def images(seeds):
 @cache
 def denoiser():
     "A denoiser that learnt twelve recordings of each machine."
-    return ScoreCAMDenoiser(network={"filters": [8, 16]}, training={"epochs": 60, "batch_size": 8}, verbose=False).fit(windows(range(12)))
+    return ScoreCAMDenoiser(training={"epochs": 60, "batch_size": 8}, verbose=False).fit(windows(range(12)))
 
 
 def write_folder(folder, n=6, seconds=5.0):

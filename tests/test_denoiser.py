@@ -10,7 +10,7 @@ from machines import CONFIG, TONES, denoiser, images, sound, windows
 from sklearn.base import clone
 
 from scorecam_denoise.core import ScorecamError
-from scorecam_denoise.denoiser import ScoreCAMDenoiser, labelled, write_result
+from scorecam_denoise.denoiser import ScoreCAMDenoiser, class_masks_for, explain, labelled, write_result
 
 
 def bins(label):
@@ -42,8 +42,17 @@ def test_masks_are_those_of_the_class_asked_for():
     pictures, labels = images(range(50, 54))
     predicted = denoiser().mask(pictures)
     assert predicted.shape == (8, 64, 32) and 0 <= predicted.min() and predicted.max() <= 1
-    assert np.array_equal(predicted, denoiser().mask(pictures, denoiser().predict(pictures)))
     assert np.array_equal(denoiser().mask(pictures, "fan"), denoiser().mask(pictures, ["fan"] * 8))
+
+
+def test_without_a_label_class_masks_are_mixed_as_the_network_bets():
+    pictures, _ = images(range(50, 54))
+    maps = explain(denoiser(), pictures, np.zeros(8, int))
+    fan, pump, both = (class_masks_for(denoiser(), maps, np.tile(np.float32(bet), (8, 1))) for bet in ([1, 0], [0, 1], [0.75, 0.25]))
+    assert np.allclose(both, 0.75 * fan + 0.25 * pump, atol=1e-6) and not np.allclose(fan, pump, atol=0.1)
+    sure = denoiser().predict_proba(pictures).max(axis=1) > 0.99
+    alone, told = denoiser().mask(pictures), denoiser().mask(pictures, denoiser().predict(pictures))
+    assert sure.any() and np.allclose(alone[sure], told[sure], atol=0.02)
 
 
 def test_a_mask_does_not_depend_on_its_neighbours():
@@ -62,7 +71,7 @@ def test_transform_leaves_the_kept_pixels_as_they_are():
 
 
 def test_fitting_twice_gives_the_same_denoiser():
-    options = dict(network={"filters": [4, 4]}, training={"epochs": 3}, n_representatives=3, verbose=False)
+    options = dict(network={"dense": 8}, training={"epochs": 3}, n_representatives=3, verbose=False)
     first, second = (ScoreCAMDenoiser(**options).fit(windows(range(4))) for _ in range(2))
     assert first.model_id_ == second.model_id_
     assert np.array_equal(first.class_masks_, second.class_masks_)
@@ -70,7 +79,7 @@ def test_fitting_twice_gives_the_same_denoiser():
 
 def test_arrays_do_as_well_as_windows():
     pictures, labels = images(range(4))
-    options = dict(network={"filters": [4, 4]}, training={"epochs": 2}, n_representatives=2, verbose=False)
+    options = dict(network={"dense": 8}, training={"epochs": 2}, n_representatives=2, verbose=False)
     numbers = np.where(labels == "fan", 7, 30)
     fitted = ScoreCAMDenoiser(**options).fit(pictures, numbers, groups=np.arange(8), config=CONFIG)
     assert fitted.classes_.tolist() == [7, 30] and fitted.config_ == CONFIG
@@ -158,7 +167,7 @@ def test_saved_and_loaded(tmp_path):
 @pytest.mark.parametrize("labels", [[3, 12], ["a b", "ü/ä"], [True, False]], ids=str)
 def test_labels_of_any_kind_survive(tmp_path, labels):
     pictures, names = images(range(3))
-    options = dict(network={"filters": [4, 4]}, training={"epochs": 1}, n_representatives=1, verbose=False)
+    options = dict(network={"dense": 8}, training={"epochs": 1}, n_representatives=1, verbose=False)
     known = ScoreCAMDenoiser(**options).fit(pictures, np.where(names == "fan", *np.array(labels)))
     again = ScoreCAMDenoiser.load(known.save(tmp_path / "model"))
     assert again.classes_.tolist() == sorted(labels) and again.classes_.dtype == known.classes_.dtype
@@ -223,7 +232,7 @@ def test_a_folder_of_something_else_is_never_replaced(tmp_path):
     ],
 )  # fmt: skip
 def test_settings_that_cannot_be_used_say_which_can(settings, words):
-    options = dict(network={"filters": [4, 4]}, training={"epochs": 1}, verbose=False)
+    options = dict(network={"dense": 8}, training={"epochs": 1}, verbose=False)
     with pytest.raises(ScorecamError, match=words):
         ScoreCAMDenoiser(**options | settings).fit(windows(range(3)))
 

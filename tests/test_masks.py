@@ -18,6 +18,7 @@ def test_class_mask_is_the_mean():
     ("add", lambda c, m: (c + m) / (c + m).max((1, 2), keepdims=True)),
     ("max", lambda c, m: np.where(c > m, c, m)),
     ("mean", lambda c, m: (c + m) / 2),
+    ("weighted", lambda c, m: ((c + 0.1) ** 0.8 * (m + 0.05) ** 0.2 - 0.1**0.8 * 0.05**0.2) / (1.1**0.8 * 1.05**0.2 - 0.1**0.8 * 0.05**0.2)),
 ])
 def test_overlays_are_their_formulas(how, formula):
     expected = formula(C / C.max(), M / M.max((1, 2), keepdims=True))
@@ -40,9 +41,11 @@ def test_flat_maps_stay_finite(how):
     assert not divide_by_maximum(np.zeros((2, 3, 4))).any()
 
 
-def test_geometric_wants_both():
+def test_geometric_wants_both_and_weighted_the_class_first():
     c, m = np.array([[1.0, 1, 0]]), np.array([[1.0, 0, 1]])
-    assert overlay(c, m).tolist() == [[1, 0, 0]]
+    assert overlay(c, m, how="geometric").tolist() == [[1, 0, 0]]
+    both, class_only, own_only = overlay(c, m)[0]
+    assert both == pytest.approx(1) and class_only > 2 * own_only > 0
 
 
 def test_keep_includes_the_threshold():
@@ -81,7 +84,7 @@ def test_thresholds_outside_are_told(threshold):
 
 
 @pytest.mark.parametrize("call, message", [
-    (lambda: overlay(C, M, how="times"), "geometric, add, max, mean"),
+    (lambda: overlay(C, M, how="times"), "geometric, add, max, mean, weighted"),
     (lambda: overlay(C[:5], M), r"shape \(5, 8\) over maps of shape \(3, 6, 8\)"),
     (lambda: overlay(C, M - 0.5), "scale_maps"),
     (lambda: overlay(np.nan * C, M), "class mask between"),

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from scorecam_denoise.core import ScorecamError
-from scorecam_denoise.networks import spec_cnn
+from scorecam_denoise.networks import Excess, Speeds, keras, spec_cnn
 
 
 def test_frequency_is_never_pooled():
-    model = spec_cnn((64, 32, 1), 3, smooth=2, filters=(16, 32, 32), pool=(1, 2))
-    for k, frames in ((1, 8), (2, 4), (3, 2)):
+    model = spec_cnn((64, 32, 1), 3, levels=(), filters=(16, 32, 32), pool=(1, 2))
+    for k, frames in ((1, 16), (2, 8), (3, 4)):
         assert model.get_layer(f"pool_{k}").output.shape[1:3] == (64, frames)
 
 
@@ -19,6 +19,24 @@ def test_layers_are_found_by_name():
     assert model.get_layer("probability").output.shape == (None, 3)
     assert model.get_layer("norm_2").momentum == 0.9
     assert model.get_layer("relu_2").output.shape == (None, 64, 4, 8)
+    assert model.get_layer("presence").output.shape == (None, 64, 4, 4)
+
+
+def test_speed_hardly_matters_to_a_network_that_reads_at_every_speed():
+    lines = np.zeros((3, 128, 16, 1), "float32")
+    for image, stretch in zip(lines, (1.0, 1.04, 0.96)):
+        image[[round(row * stretch) for row in (25, 50, 75, 100)]] = 0.4
+    change = {}
+    for speeds in (0.0, 0.05):
+        value = keras.Model((model := spec_cnn((128, 16, 1), 3, smooth=8, speeds=speeds)).inputs, model.get_layer("best_speed").output)(lines)
+        change[speeds] = np.abs(value[1:] - value[0]).mean() / np.abs(value[0]).mean()
+    assert change[0.05] < 0.6 * change[0.0]
+
+
+@pytest.mark.parametrize("layer, x", [(Excess(9, clip=0.1), np.random.rand(2, 32, 8, 1)), (Speeds(0.03, first_row=4), np.random.rand(2, 32, 3))])
+def test_own_layers_are_saved_with_their_settings(layer, x):
+    again = type(layer).from_config(layer.get_config())
+    assert np.array_equal(layer(x.astype("float32")), again(x.astype("float32")))
 
 
 def test_weights_depend_on_the_seed_alone():

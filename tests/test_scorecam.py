@@ -146,10 +146,10 @@ def test_all_classes_come_from_one_sweep(trained, preset):
         assert np.allclose(every[:, c], score_cam(network, images, c, preset=preset, raw=True), atol=1e-5)
 
 
-def test_the_default_is_signed_weights_over_the_median(trained):
+def test_the_default_is_signed_weights_over_the_level(trained):
     network, _ = trained
     images, labels = pictures(4, seed=3)
-    silence = np.median(images, axis=2, keepdims=True)
+    silence = np.median(images, axis=(1, 2), keepdims=True)
     features = keras.Model(network.inputs, network.get_layer("conv_2").output).predict(images)
     quiet = network.predict(np.broadcast_to(silence, images.shape))
     for i, c in enumerate(labels):

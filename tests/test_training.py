@@ -46,7 +46,7 @@ def test_it_learns_the_same_network_twice_and_keeps_the_best_epoch():
     images, labels, groups = lines()
     weights, losses = [], []
     for _ in range(2):
-        model = spec_cnn(images.shape[1:], 2, filters=(4, 4))
+        model = spec_cnn(images.shape[1:], 2, dense=16)
         history = fit_classifier(model, images, labels, groups=groups, epochs=25, batch_size=16, show_progress=False)
         held = history.validation
         probability = model.predict(images[held])[np.arange(len(held)), labels[held]]
@@ -61,7 +61,7 @@ def test_it_learns_the_same_network_twice_and_keeps_the_best_epoch():
 def test_it_stops_early():
     images, labels, groups = lines()
     noise = np.random.default_rng(1).permutation(labels)  # nothing to learn
-    model = spec_cnn(images.shape[1:], 2, filters=(4, 4))
+    model = spec_cnn(images.shape[1:], 2, dense=16)
     history = fit_classifier(model, images, noise, epochs=60, patience=2, show_progress=False)
     assert len(history.curves["loss"]) < 60
     assert len(history.curves["loss"]) == history.best_epoch + 3
@@ -69,7 +69,7 @@ def test_it_stops_early():
 
 def test_without_validation_it_watches_its_own_loss():
     images, labels, _ = lines()
-    model = spec_cnn(images.shape[1:], 2, filters=(4, 4))
+    model = spec_cnn(images.shape[1:], 2, dense=16)
     history = fit_classifier(model, images, labels, epochs=3, validation_fraction=0, show_progress=False)
     assert set(history.curves) == {"loss", "accuracy"} and len(history.validation) == 0
 
