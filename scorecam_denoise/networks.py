@@ -39,7 +39,7 @@ class Excess(layers.Layer):
 # %% ../nbs/20_networks.ipynb #c4e8c353
 @keras.saving.register_keras_serializable(package="scorecam_denoise")
 class Speeds(layers.Layer):
-    "Reads (n, frequency, channels) at every speed: (n, speeds, frequency, channels)."
+    "Reads (n, frequency, channels) at every speed: (n, speeds, frequency · channels)."
 
     def __init__(
         self,
@@ -63,7 +63,8 @@ class Speeds(layers.Layer):
     def call(self, profiles):
         _, rows, channels = profiles.shape
         read = ops.tensordot(profiles, self.weights_of_rows, axes=[[1], [1]])
-        return ops.transpose(ops.reshape(read, (-1, channels, self.n, rows)), (0, 2, 3, 1))
+        read = ops.transpose(ops.reshape(read, (-1, channels, self.n, rows)), (0, 2, 3, 1))
+        return ops.reshape(read, (-1, self.n, rows * channels))
 
     def get_config(self):
         return super().get_config() | dict(tolerance=self.tolerance, first_row=self.first_row, step=self.step)
@@ -135,7 +136,6 @@ def spec_cnn(
     x = layers.AveragePooling2D((1, frames), name="average_time")(x)
     x = layers.Reshape((rows, channels), name="profile")(x)
     x = Speeds(speeds, first_row=first_row, name="speeds")(x)
-    x = layers.Reshape((x.shape[1], rows * channels), name="readings")(x)
     units = lambda n, name, activation: layers.Dense(
         n, activation=activation, kernel_initializer=keras.initializers.GlorotUniform(seed=next(seeds)), name=name
     )

@@ -117,7 +117,8 @@ def baseline_images(
     if baseline == "median":
         return np.median(images, axis=2, keepdims=True).astype("float32")
     if baseline == "level":
-        return np.median(images, axis=(1, 2), keepdims=True).astype("float32")
+        n, rows, columns, channels = images.shape
+        return np.median(images.reshape(n, rows * columns, 1, channels), axis=1, keepdims=True).astype("float32")
     raise ScorecamError(f"baseline {baseline!r}: expected 'zero', 'floor', 'median', 'level' or an array")
 
 # %% ../nbs/40_scorecam.ipynb #7c25c268

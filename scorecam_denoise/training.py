@@ -223,11 +223,10 @@ def fit_classifier(
         batch_size=batch_size, seed=random_state, augment=change if augment else None,
     )  # fmt: skip
     validation = (images[held], targets[held], balanced_weights(labels[held])) if len(held) else None
-    monitor = "val_loss" if len(held) else "loss"
-    stop = keras.callbacks.EarlyStopping(monitor, patience=patience, restore_best_weights=True)
+    stop = keras.callbacks.EarlyStopping("val_loss" if len(held) else "loss", patience=patience, restore_best_weights=True)
     model.compile(optimizer=keras.optimizers.Adam(learning_rate), loss="categorical_crossentropy", metrics=["accuracy"])
     curves = model.fit(
         batches, validation_data=validation, validation_batch_size=batch_size, epochs=epochs, verbose=0, shuffle=False,
         callbacks=[stop, EpochBar(disable=not show_progress)],
     ).history  # fmt: skip
-    return History(curves, int(np.argmin(curves[monitor])), held)
+    return History(curves, int(np.argmin(curves[stop.monitor])), held)

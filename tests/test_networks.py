@@ -28,7 +28,7 @@ def test_speed_hardly_matters_to_a_network_that_reads_at_every_speed():
         image[[round(row * stretch) for row in (25, 50, 75, 100)]] = 0.4
     change = {}
     for speeds in (0.0, 0.05):
-        value = keras.Model((model := spec_cnn((128, 16, 1), 3, smooth=8, speeds=speeds)).inputs, model.get_layer("best_speed").output)(lines)
+        value = keras.Model((model := spec_cnn((128, 16, 1), 3, smooth=8, speeds=speeds)).inputs[0], model.get_layer("best_speed").output)(lines)
         change[speeds] = np.abs(value[1:] - value[0]).mean() / np.abs(value[0]).mean()
     assert change[0.05] < 0.6 * change[0.0]
 

@@ -20,8 +20,8 @@ def test_embeddings_have_unit_length_and_keep_the_direction():
     network = spec_cnn((32, 16, 1), 3)
     images = np.random.default_rng(0).random((7, 32, 16, 1), dtype="float32")
     points = embeddings(network, images, batch_size=3)
-    assert points.shape == (7, 64) and np.allclose(np.linalg.norm(points, axis=1), 1, atol=1e-6)
-    assert embeddings(network, images, layer="dense").shape == (7, 128)
+    assert points.shape == (7, 32) and np.allclose(np.linalg.norm(points, axis=1), 1, atol=1e-6)
+    assert embeddings(network, images, layer="best_speed").shape == (7, 64)
 
 
 def test_a_silent_layer_gives_zeros_not_nan():
@@ -32,7 +32,7 @@ def test_a_silent_layer_gives_zeros_not_nan():
 
 def test_a_wrong_layer_lists_the_right_ones():
     for layer in ("second", "conv_1"):
-        with pytest.raises(ScorecamError, match="dense, .*embedding"):
+        with pytest.raises(ScorecamError, match="best_speed, .*embedding"):
             embeddings(spec_cnn((32, 16, 1), 3), np.ones((2, 32, 16, 1), "float32"), layer=layer)
 
 

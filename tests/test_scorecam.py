@@ -308,5 +308,5 @@ def test_what_is_no_functional_network_is_told():
 def test_a_preset_of_ones_own(trained):
     network, _ = trained
     images, labels = pictures(3)
-    own = score_cam(network, images, labels, preset=Preset(weight="increase", baseline="median", subtract_minimum=False))
+    own = score_cam(network, images, labels, preset=Preset(weight="increase", baseline="level", subtract_minimum=False))
     assert np.array_equal(own, score_cam(network, images, labels))
