@@ -27,7 +27,7 @@ from .datasets import config_of
 from .masks import OVERLAYS, auto_threshold, class_mask, congealed, contrasted, divide_by_maximum, keep, overlay, signature, speeds_of, stretched
 from .networks import spec_cnn
 from .representatives import answers, embeddings, representatives
-from .scorecam import PRESETS, check_images, score_cam
+from .scorecam import PRESETS, baseline_images, check_images, find_layer, score_cam
 from scorecam_denoise.spectrogram import (
     Block, SpectrogramConfig, audio_info, invert_blocks, iter_blocks, level_db, merge_blocks, n_frames, resample,
     resampled_length, spectrogram_image, stft, tile, write_audio,
@@ -77,7 +77,7 @@ def explain(
         raise ScorecamError(f"method {denoiser.method!r} is not known: choose one of {', '.join(METHODS)}")
     options = dict(layer=denoiser.cam_layer, preset=denoiser.preset, baseline=denoiser.baseline)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # a flat map is an answer here: nothing of the class, nothing is kept
+        warnings.simplefilter("ignore", UserWarning)  # a flat map is an answer here: the class mask then decides alone
         return METHODS[denoiser.method](denoiser.model_, images, targets, **options)
 
 # %% ../nbs/51_denoiser.ipynb #397554ec
@@ -222,7 +222,8 @@ class ScoreCAMDenoiser(BaseEstimator):
         "The paper's settings (arXiv 2410.21557); `changes` replace some."
         own = dict(
             network=dict(levels=(), filters=(16, 32, 32), kernel=(3, 3), pool=(1, 2), dense=128, embedding=64), cam_layer="relu_3",
-            preset="official", baseline="zero", n_representatives="elbow", rate_tolerance=0.0, contrast=0.0, overlay="add", threshold=0.75,
+            training=dict(augment=False), preset="official", baseline="zero", n_representatives="elbow", rate_tolerance=0.0, contrast=0.0,
+            overlay="add", threshold=0.75,
         )  # fmt: skip
         return cls(**(own | changes))
 
@@ -245,7 +246,7 @@ class ScoreCAMDenoiser(BaseEstimator):
         return self.class_masks_[class_index(self.classes_, label)]
 
     def mask(self, images, labels=None) -> np.ndarray:
-        "What in each image is its class's, float32 (n, frequency, time) in [0, 1]; `labels` one or n, None: as predicted."
+        "What in each image is its class's, float32 (n, frequency, time) in [0, 1]; `labels` one or n, None: mixed as the network bets."
         shares = self.predict_proba(images) if labels is None else class_shares(self.classes_, labels)
         return overlay_images(self, check_images(self.model_, images), np.broadcast_to(shares, (len(images), len(self.classes_))))
 
@@ -288,6 +289,7 @@ def fit_denoiser(
     denoiser.config_ = config
     denoiser.classes_, index = np.unique(labels, return_inverse=True)
     denoiser.model_ = spec_cnn(images.shape[1:], len(denoiser.classes_), **network)
+    find_layer(denoiser.model_, denoiser.cam_layer)
     history = fit_classifier(
         denoiser.model_, images, index, groups=groups, **({"random_state": seed, "show_progress": denoiser.verbose} | training)
     )
@@ -346,6 +348,8 @@ def check_settings(
     n = denoiser.n_representatives
     if n != "elbow" and not (isinstance(n, int | np.integer) and n > 0):
         raise ScorecamError(f"n_representatives {n!r}: expected a positive number, or 'elbow'")
+    if isinstance(denoiser.baseline, str):
+        baseline_images(np.zeros((1, 1, 1, 1), "float32"), denoiser.baseline)
     if denoiser.augment is not None:
         raise ScorecamError(f"augment {denoiser.augment!r} is not known: this version has none (None)")
 
@@ -422,7 +426,7 @@ def learn_thresholds(
     found = []
     for target in range(len(denoiser.classes_)):
         own = rng.permutation(np.flatnonzero(targets == target))[:most]
-        found.append(auto_threshold(overlay_images(denoiser, images[own], class_shares(denoiser.classes_, denoiser.classes_[targets[own]]))))
+        found.append(auto_threshold(overlay_images(denoiser, images[own], np.eye(len(denoiser.classes_), dtype="float32")[targets[own]])))
     return np.array(found)
 
 # %% ../nbs/51_denoiser.ipynb #69ed76b7
@@ -529,7 +533,7 @@ def prepare(
     *,
     rate: int | None = None,  # Hz, of a waveform
     channel: int | None = None,  # of a file with several, counted from 0
-    label=None,  # whose signature; None: the most probable class's
+    label=None,  # whose signature; None: the most probable class's, other classes mixed in as probable as they are
     threshold: float | str | None = None,  # None: the denoiser's own
 ) -> tuple:  # (header, shares (classes,), function -> iterator of Block, samples, rate)
     "Opens a recording, checks what was asked for, and lets the network listen."

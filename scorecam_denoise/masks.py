@@ -37,8 +37,9 @@ def class_mask(
 def speed_grid(
     tolerance: float,  # largest stretch, as a share of frequency
 ) -> np.ndarray:  # (factors,), 0.1 % apart
-    "The stretches that are tried."
-    return np.linspace(-tolerance, tolerance, 2 * round(tolerance / 0.001) + 1)
+    "The stretches that are tried, the smallest first: what matches all alike is left as it is."
+    factors = 0.001 * np.arange(-round(tolerance / 0.001), round(tolerance / 0.001) + 1)
+    return factors[np.argsort(np.abs(factors), kind="stable")]
 
 # %% ../nbs/50_masks.ipynb #f7932be9
 def stretched(
@@ -77,7 +78,7 @@ def congealed(
     frequencies: np.ndarray,  # (frequency,) Hz
     *,
     tolerance: float,  # largest stretch, as a share of frequency
-    rounds: int = 6,
+    rounds: int = 6,  # times that they are lined up and averaged
 ) -> np.ndarray:  # (frequency,)
     "The mean of profiles that are lined up with each other, at their median speed."
     factors = speed_grid(tolerance)

@@ -51,7 +51,7 @@ class Speeds(layers.Layer):
     ):
         super().__init__(**options)
         self.tolerance, self.first_row, self.step = tolerance, first_row, step
-        self.n = 2 * round(tolerance / step) + 1
+        self.n = 2 * int(np.ceil(tolerance / step - 1e-9)) + 1
 
     def build(self, shape):
         rows = np.arange(shape[1])
@@ -96,7 +96,7 @@ def presence(
     levels: tuple,  # how far a line stands out, image units: one channel each
     gain: float = 60.0,  # steepness of the sigmoid, 1 / image units
 ):
-    "A tensor (n, frequency, time / step, levels): how surely a line of each level is there."
+    "A tensor (n, frequency, ⌈time / step⌉, levels): how surely a line of each level is there."
     x = layers.AveragePooling2D((1, smooth), strides=(1, step), padding="same", name="smooth")(x)
     x = Excess(background, name="excess")(x)
     start = dict(
@@ -149,7 +149,7 @@ def spec_cnn(
 def check_shape(
     input_shape: tuple,  # (frequency, time, 1)
     n_classes: int,
-    smooth: int,  # frames averaged first
+    step: int,  # frames that become one before the blocks
     pool: tuple,  # (frequency, time)
     blocks: int,  # number of blocks
 ) -> None:
@@ -158,10 +158,10 @@ def check_shape(
         raise ScorecamError(f"images of shape {tuple(input_shape)}: expected (frequency, time, 1)")
     if n_classes < 2:
         raise ScorecamError(f"{n_classes} class: a classifier needs at least two to tell apart")
-    for axis, size, step, first in zip(("frequency", "time"), input_shape, pool, (1, smooth)):
-        least = first * step**blocks
+    for axis, size, factor, first in zip(("frequency", "time"), input_shape, pool, (1, step)):
+        least = first * (factor**blocks - 1) + 1
         if size < least:
             raise ScorecamError(
-                f"images of {size} {axis} steps are too small for {blocks} blocks that pool by {step} after averaging "
-                f"{first}: use at least {least}, or fewer filters"
+                f"images of {size} {axis} steps are too small for {blocks} blocks that pool by {factor}, with steps of {first} before them: "
+                f"use at least {least}, or fewer filters"
             )

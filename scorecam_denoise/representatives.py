@@ -14,14 +14,14 @@ from .core import ScorecamError, quiet_keras
 quiet_keras()
 import keras
 
-# %% ../nbs/30_representatives.ipynb #4cbbb972
+# %% ../nbs/30_representatives.ipynb #95f04395
 def answers(
     model: keras.Model,
     images: np.ndarray,  # float32 (n, frequency, time, channels)
     *,
     batch_size: int = 32,  # images in one pass
 ) -> np.ndarray:  # float32 (n, …), the model's outputs
-    "What a network says of each image, without compiling: `predict` traces it anew for each size of the last batch."
+    "What a network says of each image."
     return np.concatenate([model(images[i : i + batch_size], training=False).numpy() for i in range(0, len(images), batch_size)])
 
 # %% ../nbs/30_representatives.ipynb #e4b40d4a

@@ -228,7 +228,7 @@ def test_a_folder_of_something_else_is_never_replaced(tmp_path):
     [
         ({"threshold": 1.2}, "outside"), ({"overlay": "multiply"}, "geometric"), ({"method": "guess"}, "score-cam"),
         ({"n_representatives": 0}, "positive"), ({"augment": "wgan"}, "augment"), ({"preset": "mine"}, "official"),
-        ({"cam_layer": "conv_9"}, "presence"),
+        ({"cam_layer": "conv_9"}, "presence"), ({"baseline": "silence"}, "level"),
     ],
 )  # fmt: skip
 def test_settings_that_cannot_be_used_say_which_can(settings, words):

@@ -3,7 +3,9 @@ import numpy as np
 import pytest
 
 from scorecam_denoise.core import ScorecamError
-from scorecam_denoise.masks import OVERLAYS, auto_threshold, class_mask, divide_by_maximum, keep, overlay, signature
+from scorecam_denoise.masks import (
+    OVERLAYS, auto_threshold, class_mask, congealed, contrasted, divide_by_maximum, keep, overlay, signature, speeds_of,
+)  # fmt: skip
 
 RNG = np.random.default_rng(0)
 C, M = 0.5 * RNG.random((6, 8)), 0.9 * RNG.random((3, 6, 8))
@@ -60,15 +62,13 @@ def test_signature_is_white_where_removed():
     assert spectrogram[0, 0] == -3
 
 
-def test_otsu_maximises_the_variance_between():
+def test_the_automatic_threshold_is_li_s_fixed_point():
     values = np.clip(np.concatenate([RNG.normal(0.2, 0.05, 900), RNG.normal(0.8, 0.1, 100)]), 0, 1).reshape(10, 10, 10)
 
-    def between(threshold):
-        low, high = values[values < threshold], values[values >= threshold]
-        return low.size * high.size * (low.mean() - high.mean()) ** 2
-
-    best = max(map(between, np.linspace(values.min() + 1e-3, values.max() - 1e-3, 500)))
-    assert between(auto_threshold(values)) > 0.99 * best
+    for offset in (0.1, 0.5):
+        threshold = auto_threshold(values, offset=offset)
+        low, high = (offset + values[part].mean() for part in (values <= threshold, values > threshold))
+        assert threshold + offset == pytest.approx((high - low) / (np.log(high) - np.log(low)), abs=1e-4)
     assert keep(values, auto_threshold(values)).mean() == pytest.approx(0.1, abs=0.01)
 
 
@@ -98,3 +98,29 @@ def test_wrong_input_is_told(call, message):
     with pytest.raises(ScorecamError, match=message) as told:
         call()
     assert "\n" not in str(told.value)
+
+
+HZ = np.arange(20.0, 148.0)
+
+
+def comb(stretch):
+    "Lines at 30, 60 and 110 Hz, of an individual whose speed is off by a share."
+    return sum(np.exp(-0.5 * (HZ - f * (1 + stretch)) ** 2) for f in (30, 60, 110))
+
+
+def test_speeds_have_the_sign_of_the_individual_and_flat_ones_are_left_alone():
+    profiles = np.stack([comb(0.03), comb(-0.02), comb(0.0), np.zeros(128)])
+    assert speeds_of(profiles, comb(0.0), HZ, tolerance=0.05) == pytest.approx([0.03, -0.02, 0, 0], abs=0.0015)
+    assert not speeds_of(profiles, np.zeros(128), HZ, tolerance=0.05).any()
+    assert not speeds_of(profiles, comb(0.0), HZ, tolerance=0.0).any()
+
+
+def test_congealing_finds_the_lines_of_individuals_that_do_not_overlap():
+    template = congealed(np.stack([comb(s) for s in np.linspace(-0.04, 0.04, 9)]), HZ, tolerance=0.09)
+    assert template.max() > 0.9 and abs(HZ[90 - 20 + template[90 - 20 :].argmax()] - 110) <= 1
+
+
+def test_contrast_takes_away_what_others_have_and_never_goes_below_zero():
+    means = np.array([[1.0, 0.5, 0], [0, 0.5, 1], [0, 0.5, 0.4]])
+    own = contrasted(means, np.arange(3), means, contrast=1.0)
+    assert own.min() == 0 and own[0] == pytest.approx([1, 0, 0]) and np.array_equal(contrasted(means, np.arange(3), means, contrast=0.0), means)

@@ -5,7 +5,7 @@ import pytest
 
 from scorecam_denoise.core import ScorecamError
 from scorecam_denoise.networks import spec_cnn
-from scorecam_denoise.training import Batches, balanced_weights, fit_classifier, mask_bands, roll_time, validation_split
+from scorecam_denoise.training import Batches, add_strangers, balanced_weights, fit_classifier, mask_bands, roll_time, validation_split
 
 
 def lines(n=24, n_classes=2, seed=0):
@@ -107,3 +107,14 @@ def test_classes_weigh_the_same_together():
     weights = balanced_weights(labels)
     assert weights[labels == 0].sum() == pytest.approx(weights[labels == 1].sum())
     assert weights.mean() == pytest.approx(1)
+
+
+def test_strangers_come_to_as_many_images_as_asked_and_lie_elsewhere():
+    images = np.full((40, 64, 8, 1), 0.2, "float32")
+    images[:, 30] = 0.9
+    met = {share: add_strangers(images, np.random.default_rng(0), share=share, softer=(0.0, 0.0)) for share in (0.0, 0.5, 1.0)}
+    assert np.array_equal(met[0.0], images)
+    count = {share: (changed != images).any(axis=(1, 2, 3)).sum() for share, changed in met.items()}
+    assert 8 < count[0.5] < 32 and count[1.0] == 40
+    assert met[1.0].dtype == np.float32 and met[1.0].max() <= 1
+    assert np.allclose(met[1.0][:, 30], 0.9) and all((image[:, 0, 0] > 0.8).sum() > 1 for image in met[1.0])
