@@ -15,8 +15,8 @@ import json
 import os
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
+from functools import partial
 from hashlib import sha256
 from multiprocessing import get_context
 from pathlib import Path
@@ -436,12 +436,12 @@ def curve(
 def fill(
     job: tuple[str, int, str],  # scene, seed and recipe
     folder: str | Path = "cache",
-) -> float:  # s
+) -> tuple:  # (the job, seconds it took)
     "Trains one network into the cache."
     begin = time.perf_counter()
     scene, seed, recipe = job
     trained(scene, seed, recipe=recipe, folder=folder)
-    return time.perf_counter() - begin
+    return job, time.perf_counter() - begin
 
 # %% ../nbs/60_evaluation.ipynb #f01dcf58
 def jobs_of(
@@ -462,11 +462,10 @@ def main(
     "Fills the cache of trained networks."
     os.environ |= {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "OMP_NUM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
     jobs, begin = jobs_of(seeds), time.perf_counter()
-    with ProcessPoolExecutor(2, mp_context=get_context("spawn"), max_tasks_per_child=4) as pool:
-        waiting = {pool.submit(fill, job, folder): job for job in jobs}
-        for number, done in enumerate(progress(as_completed(waiting), desc="networks", total=len(jobs)), start=1):
-            scene, seed, recipe = waiting[done]
-            print(f"{number} of {len(jobs)}: scene {scene}, seed {seed}, recipe {recipe}: {done.result():.0f} s", flush=True)
+    with get_context("spawn").Pool(2, maxtasksperchild=4) as pool:
+        filled = pool.imap_unordered(partial(fill, folder=folder), jobs)
+        for number, (job, seconds) in enumerate(progress(filled, desc="networks", total=len(jobs)), start=1):
+            print("{} of {}: scene {}, seed {}, recipe {}: {:.0f} s".format(number, len(jobs), *job, seconds), flush=True)
     print(f"{len(jobs)} networks in {folder}, {(time.perf_counter() - begin) / 60:.0f} minutes")
 
 # %% ../nbs/60_evaluation.ipynb #81294f55
