@@ -3,9 +3,10 @@
 # %% auto #0
 __all__ = ['METHODS', 'FORMAT', 'labelled', 'explain', 'learn_class', 'first_row_of', 'frequencies_of', 'weights_id',
            'check_target', 'save_model', 'load_model', 'ScoreCAMDenoiser', 'fit_denoiser', 'learn_masks',
-           'check_threshold', 'check_settings', 'class_index', 'class_profiles_for', 'class_shares', 'class_masks_for',
-           'overlay_images', 'learn_thresholds', 'thresholds', 'recording_blocks', 'listen', 'result_header',
-           'masked_blocks', 'pictures', 'prepare', 'gather', 'picture_attrs', 'write_result']
+           'check_threshold', 'check_settings', 'class_index', 'match_classes', 'class_probabilities',
+           'class_profiles_for', 'class_shares', 'class_masks_for', 'overlay_images', 'learn_thresholds', 'thresholds',
+           'recording_blocks', 'listen', 'result_header', 'masked_blocks', 'pictures', 'prepare', 'gather',
+           'picture_attrs', 'write_result']
 
 # %% ../nbs/51_denoiser.ipynb #c4670a68
 import hashlib
@@ -18,13 +19,14 @@ import h5netcdf
 import numpy as np
 import pandas as pd
 import xarray as xr
+from scipy.special import softmax
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from . import __version__
 from .core import ScorecamError, atomic_path, progress, quiet_keras
 from .datasets import config_of
-from .masks import OVERLAYS, auto_threshold, class_mask, congealed, contrasted, divide_by_maximum, keep, overlay, signature, speeds_of, stretched
+from .masks import OVERLAYS, auto_threshold, class_mask, congealed, contrasted, divide_by_maximum, keep, line_profiles, matched, overlay, signature, stretched
 from .networks import spec_cnn
 from .representatives import answers, embeddings, representatives
 from .scorecam import PRESETS, baseline_images, check_images, find_layer, score_cam
@@ -205,6 +207,8 @@ class ScoreCAMDenoiser(BaseEstimator):
         baseline: str | None = None,  # what hides: a baseline of Score-CAM; None: the preset's own
         rate_tolerance: float = 0.05,  # share by which an individual's frequencies may differ from another's; 0: as the paper
         contrast: float = 0.5,  # share of the other classes' mean mask that is taken away; 0: as the paper
+        network_weight: float = 0.25,  # of the network's log-probabilities in the choice of a class; 1: as the paper
+        match_weight: float = 30.0,  # of the cosine between an image's lines and a class's in that choice; 0: as the paper
         overlay: str = "weighted",  # of class mask and own map: "weighted", "geometric", "add", "max", "mean"
         threshold: float | str = "auto",  # [0, 1], or "auto": chosen for each class by `fit`
         augment: str | None = None,  # reserved for samples of a generator; None: none
@@ -214,6 +218,7 @@ class ScoreCAMDenoiser(BaseEstimator):
         self.network, self.training, self.n_representatives = network, training, n_representatives
         self.method, self.cam_layer, self.preset, self.baseline = method, cam_layer, preset, baseline
         self.rate_tolerance, self.contrast = rate_tolerance, contrast
+        self.network_weight, self.match_weight = network_weight, match_weight
         self.overlay, self.threshold, self.augment = overlay, threshold, augment
         self.random_state, self.verbose = random_state, verbose
 
@@ -223,7 +228,7 @@ class ScoreCAMDenoiser(BaseEstimator):
         own = dict(
             network=dict(levels=(), filters=(16, 32, 32), kernel=(3, 3), pool=(1, 2), dense=128, embedding=64), cam_layer="relu_3",
             training=dict(augment=False), preset="official", baseline="zero", n_representatives="elbow", rate_tolerance=0.0, contrast=0.0,
-            overlay="add", threshold=0.75,
+            network_weight=1.0, match_weight=0.0, overlay="add", threshold=0.75,
         )  # fmt: skip
         return cls(**(own | changes))
 
@@ -234,7 +239,7 @@ class ScoreCAMDenoiser(BaseEstimator):
     def predict_proba(self, images) -> np.ndarray:
         "Probability of each class in `classes_` for each image, float32 (n, classes)."
         check_is_fitted(self, "model_")
-        return answers(self.model_, check_images(self.model_, images))
+        return class_probabilities(self, check_images(self.model_, images))
 
     def predict(self, images) -> np.ndarray:
         "The most probable class of each image, (n,)."
@@ -367,17 +372,38 @@ def class_index(
     order = np.argsort(names)
     return order[np.searchsorted(names, labels, sorter=order)]
 
+# %% ../nbs/51_denoiser.ipynb #3ed33535
+def match_classes(
+    denoiser: ScoreCAMDenoiser,  # fitted
+    images: np.ndarray,  # float32 (n, frequency, time, 1)
+) -> tuple[np.ndarray, np.ndarray]:  # (n, classes) each: cosines, speeds as a share of frequency
+    "How well the lines of each image agree with those of each class, and at which speed."
+    templates = contrasted(denoiser.registered_, np.arange(len(denoiser.classes_)), denoiser.registered_, contrast=denoiser.contrast)
+    options = dict(frequencies=frequencies_of(denoiser), tolerance=denoiser.rate_tolerance)
+    parts = [matched(line_profiles(few), templates, **options) for few in np.array_split(images[..., 0], 1 + len(images) // 256)]
+    return tuple(np.concatenate(one) for one in zip(*parts))
+
+# %% ../nbs/51_denoiser.ipynb #2ff15548
+def class_probabilities(
+    denoiser: ScoreCAMDenoiser,  # fitted
+    images: np.ndarray,  # float32 (n, frequency, time, 1)
+) -> np.ndarray:  # float32 (n, classes)
+    "What the network and the lines together take each image for."
+    evidence = denoiser.network_weight * np.log(answers(denoiser.model_, images) + 1e-9)
+    if denoiser.match_weight:
+        evidence += denoiser.match_weight * match_classes(denoiser, images)[0]
+    return softmax(evidence, axis=1)
+
 # %% ../nbs/51_denoiser.ipynb #f242ac5a
 def class_profiles_for(
     denoiser: ScoreCAMDenoiser,  # fitted
-    own: np.ndarray,  # float32 (n, frequency), the images' own maps, averaged over time
+    speeds: np.ndarray,  # (n,), of the images, as a share of frequency
     target: int,  # index of the class
 ) -> np.ndarray:  # float32 (n, frequency), maximum 1
     "The profile of a class at each image's own speed."
-    frequencies, plain, template = frequencies_of(denoiser), denoiser.class_masks_.mean(axis=2), denoiser.registered_[target]
-    speeds = speeds_of(own, template, frequencies, tolerance=denoiser.rate_tolerance)
-    profiles = np.maximum(stretched(template, -speeds / (1 + speeds), frequencies), plain[target])
-    return divide_by_maximum(contrasted(profiles, np.full(len(own), target), plain, contrast=denoiser.contrast)[..., None])[..., 0]
+    plain, template = denoiser.class_masks_.mean(axis=2), denoiser.registered_[target]
+    profiles = np.maximum(stretched(template, -speeds / (1 + speeds), frequencies_of(denoiser)), plain[target])
+    return divide_by_maximum(contrasted(profiles, np.full(len(speeds), target), plain, contrast=denoiser.contrast)[..., None])[..., 0]
 
 # %% ../nbs/51_denoiser.ipynb #a919171d
 def class_shares(
@@ -390,18 +416,19 @@ def class_shares(
 # %% ../nbs/51_denoiser.ipynb #e7ba4136
 def class_masks_for(
     denoiser: ScoreCAMDenoiser,  # fitted
-    maps: np.ndarray,  # float32 (n, frequency, time), the images' own
+    images: np.ndarray,  # float32 (n, frequency, time, 1)
     shares: np.ndarray,  # float32 (n, classes), probability of each class
 ) -> np.ndarray:  # float32 (n, frequency, time)
     "The expected class mask of each image, at its own speed."
     if not denoiser.rate_tolerance and not denoiser.contrast:
         return denoiser.class_masks_[shares.argmax(axis=1)]
-    profiles = np.zeros(maps.shape[:2], "float32")
+    speeds = match_classes(denoiser, images)[1]
+    profiles = np.zeros(images.shape[:2], "float32")
     for target, share in enumerate(shares.T):
         there = np.flatnonzero(share > 0.01)
         if len(there):
-            profiles[there] += share[there, None] * class_profiles_for(denoiser, maps[there].mean(axis=2), target)
-    return np.repeat(profiles[:, :, None], maps.shape[2], axis=2)
+            profiles[there] += share[there, None] * class_profiles_for(denoiser, speeds[there, target], target)
+    return np.repeat(profiles[:, :, None], images.shape[2], axis=2)
 
 # %% ../nbs/51_denoiser.ipynb #8351524f
 def overlay_images(
@@ -411,7 +438,7 @@ def overlay_images(
 ) -> np.ndarray:  # float32 (n, frequency, time), [0, 1]
     "The mask of each image for its most probable class."
     maps = explain(denoiser, images, shares.argmax(axis=1))
-    return overlay(class_masks_for(denoiser, maps, shares), maps, how=denoiser.overlay)
+    return overlay(class_masks_for(denoiser, images, shares), maps, how=denoiser.overlay)
 
 # %% ../nbs/51_denoiser.ipynb #8ac32303
 def learn_thresholds(

@@ -310,10 +310,11 @@ def evaluate_denoiser(
     true_class: bool = False,  # the denoiser is told the class
 ) -> pd.DataFrame:  # as `evaluate_masks`, and `right`: 1 where the class is
     "How good a denoiser's masks are, image by image."
-    images, truth = windows["image"].values[..., None], class_index(denoiser.classes_, windows["label"].values)
+    images, labels = windows["image"].values[..., None], windows["label"].values
+    truth = class_index(denoiser.classes_, labels)
     predicted = denoiser.predict_proba(images).argmax(axis=1)
     targets = truth if true_class else predicted
-    masks = denoiser.mask(images, denoiser.classes_[truth] if true_class else None)
+    masks = denoiser.mask(images, labels if true_class else None)
     table = evaluate_masks(masks, windows, thresholds(denoiser, threshold)[targets])
     return table.assign(right=(predicted == truth).astype(float))
 

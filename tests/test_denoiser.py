@@ -1,6 +1,7 @@
 "The estimator: conventions, masks, results, files, and what is refused."
 import json
 import shutil
+from copy import copy
 
 import numpy as np
 import pytest
@@ -10,7 +11,8 @@ from machines import CONFIG, TONES, denoiser, images, sound, windows
 from sklearn.base import clone
 
 from scorecam_denoise.core import ScorecamError
-from scorecam_denoise.denoiser import ScoreCAMDenoiser, class_masks_for, explain, labelled, write_result
+from scorecam_denoise.denoiser import ScoreCAMDenoiser, class_masks_for, labelled, write_result
+from scorecam_denoise.representatives import answers
 
 
 def bins(label):
@@ -38,6 +40,14 @@ def test_the_class_mask_knows_its_own_tones():
         assert mask[bins(label)].mean() > 2 * mask[bins(other)].mean()
 
 
+def test_each_witness_names_the_class_alone_and_the_network_alone_is_the_network():
+    pictures, labels = images(range(50, 60))
+    network, lines = (copy(denoiser()).set_params(network_weight=n, match_weight=m) for n, m in ((1.0, 0.0), (0.0, 30.0)))
+    assert np.allclose(network.predict_proba(pictures), answers(network.model_, pictures), atol=1e-6)
+    assert np.mean(lines.predict(pictures) == labels) >= 0.9
+    assert not np.allclose(network.predict_proba(pictures), lines.predict_proba(pictures), atol=0.01)
+
+
 def test_masks_are_those_of_the_class_asked_for():
     pictures, labels = images(range(50, 54))
     predicted = denoiser().mask(pictures)
@@ -47,8 +57,7 @@ def test_masks_are_those_of_the_class_asked_for():
 
 def test_without_a_label_class_masks_are_mixed_as_the_network_bets():
     pictures, _ = images(range(50, 54))
-    maps = explain(denoiser(), pictures, np.zeros(8, int))
-    fan, pump, both = (class_masks_for(denoiser(), maps, np.tile(np.float32(bet), (8, 1))) for bet in ([1, 0], [0, 1], [0.75, 0.25]))
+    fan, pump, both = (class_masks_for(denoiser(), pictures, np.tile(np.float32(bet), (8, 1))) for bet in ([1, 0], [0, 1], [0.75, 0.25]))
     assert np.allclose(both, 0.75 * fan + 0.25 * pump, atol=1e-6) and not np.allclose(fan, pump, atol=0.1)
     sure = denoiser().predict_proba(pictures).max(axis=1) > 0.99
     alone, told = denoiser().mask(pictures), denoiser().mask(pictures, denoiser().predict(pictures))

@@ -4,7 +4,7 @@ import pytest
 
 from scorecam_denoise.core import ScorecamError
 from scorecam_denoise.masks import (
-    OVERLAYS, auto_threshold, class_mask, congealed, contrasted, divide_by_maximum, keep, overlay, signature, speeds_of,
+    OVERLAYS, auto_threshold, class_mask, congealed, contrasted, divide_by_maximum, keep, line_profiles, matched, overlay, signature,
 )  # fmt: skip
 
 RNG = np.random.default_rng(0)
@@ -110,9 +110,25 @@ def comb(stretch):
 
 def test_speeds_have_the_sign_of_the_individual_and_flat_ones_are_left_alone():
     profiles = np.stack([comb(0.03), comb(-0.02), comb(0.0), np.zeros(128)])
-    assert speeds_of(profiles, comb(0.0), HZ, tolerance=0.05) == pytest.approx([0.03, -0.02, 0, 0], abs=0.5 / 110)  # half a bin of the highest line
-    assert not speeds_of(profiles, np.zeros(128), HZ, tolerance=0.05).any()
-    assert not speeds_of(profiles, comb(0.0), HZ, tolerance=0.0).any()
+    _, speeds = matched(profiles, comb(0.0)[None], HZ, tolerance=0.05)
+    assert speeds[:, 0] == pytest.approx([0.03, -0.02, 0, 0], abs=0.5 / 110)  # half a bin of the highest line
+    for template, tolerance in ((np.zeros(128), 0.05), (comb(0.0), 0.0)):
+        assert not matched(profiles, template[None], HZ, tolerance=tolerance)[1].any()
+
+
+def test_a_match_is_one_for_the_same_lines_at_any_level_and_speed_and_less_for_others():
+    match, _ = matched(np.stack([comb(0.0), 7 * comb(0.0), comb(-0.04), comb(0.4)]), comb(0.0)[None], HZ, tolerance=0.05)
+    assert match[:3, 0] == pytest.approx([1, 1, 1], abs=0.03) and match[3, 0] < 0.5
+    assert matched(np.zeros((1, 128)), comb(0.0)[None], HZ, tolerance=0.05)[0] == 0
+
+
+def test_line_profiles_know_lines_and_neither_level_nor_slope():
+    rows, frames = np.arange(128), 16
+    slope = np.tile((0.2 + 0.001 * rows)[None, :, None], (2, 1, frames))
+    slope[1, 40] += 0.1
+    without, line = line_profiles(slope)
+    assert without[35:95].max() < 0.01
+    assert line[40] == pytest.approx(0.25, abs=0.01) and np.delete(line, 40)[35:95].max() < 0.01
 
 
 def test_congealing_finds_the_lines_of_individuals_that_do_not_overlap():
