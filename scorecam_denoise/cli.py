@@ -104,9 +104,9 @@ def parse_threshold(
     text: str | None,  # None: the model's own
 ):  # a number in [0, 1], "auto" or None
     "The value of --threshold."
-    from scorecam_denoise.denoiser import check_threshold
+    from scorecam_denoise.denoiser import check_share
 
-    return text if text is None else check_threshold(text)
+    return text if text is None else check_share(text)
 
 # %% ../nbs/90_cli.ipynb #b13c7003
 def read_truth(
@@ -228,6 +228,7 @@ def describe(
     yield f"model {denoiser.model_id_}"
     for label, threshold in zip(denoiser.classes_, denoiser.thresholds_):
         yield f"  class {label}: {counts[label]} recordings, threshold {threshold:.2f} (auto)"
+    yield f"  in naming a class, the agreement of lines has a share of {denoiser.line_share_:.2f}"
     if denoiser.config_ is not None:
         c = denoiser.config_
         yield f"  band {c.frequencies[0]:g}–{c.frequencies[-1]:g} Hz in {c.n_frequency} bins, windows of {c.tile_seconds:g} s, {c.sample_rate} Hz"

@@ -2,8 +2,8 @@
 
 # %% auto #0
 __all__ = ['METHODS', 'FORMAT', 'labelled', 'explain', 'learn_class', 'first_row_of', 'frequencies_of', 'weights_id',
-           'check_target', 'save_model', 'load_model', 'ScoreCAMDenoiser', 'fit_denoiser', 'learn_masks',
-           'check_threshold', 'check_settings', 'class_index', 'match_classes', 'class_probabilities',
+           'check_target', 'save_model', 'load_model', 'ScoreCAMDenoiser', 'fit_denoiser', 'learn_masks', 'check_share',
+           'check_settings', 'class_index', 'match_classes', 'evidence', 'class_probabilities', 'learn_line_share',
            'class_profiles_for', 'class_shares', 'class_masks_for', 'overlay_images', 'learn_thresholds', 'thresholds',
            'recording_blocks', 'listen', 'result_header', 'masked_blocks', 'pictures', 'prepare', 'gather',
            'picture_attrs', 'write_result']
@@ -19,7 +19,7 @@ import h5netcdf
 import numpy as np
 import pandas as pd
 import xarray as xr
-from scipy.special import softmax
+from scipy.special import log_softmax, softmax
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
@@ -149,7 +149,7 @@ def save_model(
         format=FORMAT, version=__version__, model_id=denoiser.model_id_, params=denoiser.get_params(),
         classes=denoiser.classes_.tolist(), dtype=denoiser.classes_.dtype.str, thresholds=denoiser.thresholds_.tolist(),
         config=denoiser.config_ and json.loads(denoiser.config_.to_json()), recordings=denoiser.recordings_.to_dict("list"),
-        history=denoiser.history_, figures=denoiser.figures_, representatives={str(c): i.tolist() for c, i in denoiser.representatives_.items()},
+        history=denoiser.history_, figures=denoiser.figures_, line_share=denoiser.line_share_, representatives={str(c): i.tolist() for c, i in denoiser.representatives_.items()},
     )  # fmt: skip
     with atomic_path(folder) as temporary:
         temporary.mkdir()
@@ -181,7 +181,7 @@ def load_model(
         denoiser.classes_ = np.array(about["classes"], about["dtype"])
         denoiser.config_ = about["config"] and SpectrogramConfig.from_json(json.dumps(about["config"]))
         denoiser.thresholds_, denoiser.history_, denoiser.figures_ = np.array(about["thresholds"]), about["history"], about["figures"]
-        denoiser.recordings_ = pd.DataFrame(about["recordings"])
+        denoiser.recordings_, denoiser.line_share_ = pd.DataFrame(about["recordings"]), float(about["line_share"])
         denoiser.representatives_ = {c: np.array(about["representatives"][str(c)]) for c in denoiser.classes_}
         denoiser.model_id_ = weights_id(denoiser.model_)
     except Exception as error:  # Keras, HDF5 and JSON each have their own
@@ -207,8 +207,7 @@ class ScoreCAMDenoiser(BaseEstimator):
         baseline: str | None = None,  # what hides: a baseline of Score-CAM; None: the preset's own
         rate_tolerance: float = 0.05,  # share by which an individual's frequencies may differ from another's; 0: as the paper
         contrast: float = 0.5,  # share of the other classes' mean mask that is taken away; 0: as the paper
-        network_weight: float = 0.25,  # of the network's log-probabilities in the choice of a class; 1: as the paper
-        match_weight: float = 30.0,  # of the cosine between an image's lines and a class's in that choice; 0: as the paper
+        line_share: float | str = "auto",  # [0, 1], what the agreement of lines counts when a class is named; 0: as the paper; "auto": found by `fit`
         overlay: str = "weighted",  # of class mask and own map: "weighted", "geometric", "add", "max", "mean"
         threshold: float | str = "auto",  # [0, 1], or "auto": chosen for each class by `fit`
         augment: str | None = None,  # reserved for samples of a generator; None: none
@@ -218,7 +217,7 @@ class ScoreCAMDenoiser(BaseEstimator):
         self.network, self.training, self.n_representatives = network, training, n_representatives
         self.method, self.cam_layer, self.preset, self.baseline = method, cam_layer, preset, baseline
         self.rate_tolerance, self.contrast = rate_tolerance, contrast
-        self.network_weight, self.match_weight = network_weight, match_weight
+        self.line_share = line_share
         self.overlay, self.threshold, self.augment = overlay, threshold, augment
         self.random_state, self.verbose = random_state, verbose
 
@@ -228,7 +227,7 @@ class ScoreCAMDenoiser(BaseEstimator):
         own = dict(
             network=dict(levels=(), filters=(16, 32, 32), kernel=(3, 3), pool=(1, 2), dense=128, embedding=64), cam_layer="relu_3",
             training=dict(augment=False), preset="official", baseline="zero", n_representatives="elbow", rate_tolerance=0.0, contrast=0.0,
-            network_weight=1.0, match_weight=0.0, overlay="add", threshold=0.75,
+            line_share=0.0, overlay="add", threshold=0.75,
         )  # fmt: skip
         return cls(**(own | changes))
 
@@ -306,7 +305,9 @@ def fit_denoiser(
     learnt = np.setdiff1d(np.arange(len(images)), history.validation)
     table = dict(recording=recordings, group=groups, label=labels, validation=~np.isin(np.arange(len(images)), learnt))
     denoiser.recordings_ = pd.DataFrame(table).drop_duplicates(ignore_index=True)
-    return learn_masks(denoiser, images, index, learnt)
+    learn_masks(denoiser, images, index, learnt)
+    denoiser.line_share_ = learn_line_share(denoiser, images[history.validation], index[history.validation])
+    return denoiser
 
 # %% ../nbs/51_denoiser.ipynb #03a79381
 def learn_masks(
@@ -328,25 +329,27 @@ def learn_masks(
     return denoiser
 
 # %% ../nbs/51_denoiser.ipynb #3e6f603b
-def check_threshold(
-    threshold: float | str,
+def check_share(
+    value: float | str,
+    name: str = "threshold",  # as the message calls it
 ) -> float | str:
-    "The threshold; ScorecamError where it is neither a number in [0, 1] nor 'auto'."
-    if threshold == "auto":
-        return threshold
+    "A number in [0, 1], or 'auto'; ScorecamError where it is neither."
+    if isinstance(value, str) and value == "auto":
+        return value
     try:
-        if 0 <= float(threshold) <= 1:
-            return float(threshold)
+        if 0 <= float(value) <= 1:
+            return float(value)
     except (TypeError, ValueError):
         pass
-    raise ScorecamError(f"threshold {threshold} is outside [0, 1]: give a number from 0 (keep all) to 1 (keep nothing), or 'auto'")
+    raise ScorecamError(f"{name} {value} is outside [0, 1]: give a number from 0 to 1, or 'auto'")
 
 # %% ../nbs/51_denoiser.ipynb #6f6d50ba
 def check_settings(
     denoiser: ScoreCAMDenoiser,
 ) -> None:
     "Raises ScorecamError where a setting cannot be used."
-    check_threshold(denoiser.threshold)
+    check_share(denoiser.threshold)
+    check_share(denoiser.line_share, "line_share")
     for name, value, known in (("method", denoiser.method, METHODS), ("overlay", denoiser.overlay, OVERLAYS), ("preset", denoiser.preset, PRESETS)):
         if value not in known:
             raise ScorecamError(f"{name} {value!r} is not known: choose one of {', '.join(known)}")
@@ -384,15 +387,40 @@ def match_classes(
     return tuple(np.concatenate(one) for one in zip(*parts))
 
 # %% ../nbs/51_denoiser.ipynb #2ff15548
+def evidence(
+    chances: np.ndarray,  # float (n, classes), the network's probabilities
+    cosines: np.ndarray,  # float (n, classes), see `match_classes`
+    share: float,  # [0, 1], of the lines
+) -> np.ndarray:  # (n, classes), logits
+    "What speaks for each class, in nats."
+    return (1 - 0.75 * share) * np.log(chances + 1e-9) + 30.0 * share * cosines
+
+# %% ../nbs/51_denoiser.ipynb #857cb944
 def class_probabilities(
     denoiser: ScoreCAMDenoiser,  # fitted
     images: np.ndarray,  # float32 (n, frequency, time, 1)
 ) -> np.ndarray:  # float32 (n, classes)
     "What the network and the lines together take each image for."
-    evidence = denoiser.network_weight * np.log(answers(denoiser.model_, images) + 1e-9)
-    if denoiser.match_weight:
-        evidence += denoiser.match_weight * match_classes(denoiser, images)[0]
-    return softmax(evidence, axis=1)
+    chances = answers(denoiser.model_, images)
+    if not denoiser.line_share_:
+        return chances
+    return softmax(evidence(chances, match_classes(denoiser, images)[0], denoiser.line_share_), axis=1)
+
+# %% ../nbs/51_denoiser.ipynb #3b7c327c
+def learn_line_share(
+    denoiser: ScoreCAMDenoiser,  # with class masks
+    images: np.ndarray,  # float32 (n, frequency, time, 1), not learnt from
+    targets: np.ndarray,  # int (n,), their class indices
+) -> float:  # [0, 1]
+    "The largest share of the lines in naming a class that unheard images do not speak against."
+    if denoiser.line_share != "auto":
+        return float(denoiser.line_share)
+    if not len(images):
+        return 1.0
+    chances, cosines = answers(denoiser.model_, images), match_classes(denoiser, images)[0]
+    shares = np.linspace(0, 1, 21).round(2)
+    right = [log_softmax(evidence(chances, cosines, share), axis=1)[np.arange(len(targets)), targets].sum() for share in shares]
+    return float(shares[np.flatnonzero(right >= max(right) - 2)[-1]])
 
 # %% ../nbs/51_denoiser.ipynb #f242ac5a
 def class_profiles_for(
@@ -462,7 +490,7 @@ def thresholds(
     threshold: float | str | None = None,  # None: the denoiser's own
 ) -> np.ndarray:  # float (classes,)
     "The threshold of each class: a fixed one, or those that `fit` has found."
-    threshold = check_threshold(denoiser.threshold if threshold is None else threshold)
+    threshold = check_share(denoiser.threshold if threshold is None else threshold)
     return denoiser.thresholds_ if threshold == "auto" else np.full(len(denoiser.classes_), threshold)
 
 # %% ../nbs/51_denoiser.ipynb #313090b5

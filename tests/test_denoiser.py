@@ -3,6 +3,7 @@ import json
 import shutil
 from copy import copy
 
+import keras
 import numpy as np
 import pytest
 import soundfile
@@ -11,7 +12,7 @@ from machines import CONFIG, TONES, denoiser, images, sound, windows
 from sklearn.base import clone
 
 from scorecam_denoise.core import ScorecamError
-from scorecam_denoise.denoiser import ScoreCAMDenoiser, class_masks_for, labelled, write_result
+from scorecam_denoise.denoiser import ScoreCAMDenoiser, class_masks_for, labelled, learn_line_share, write_result
 from scorecam_denoise.representatives import answers
 
 
@@ -40,12 +41,28 @@ def test_the_class_mask_knows_its_own_tones():
         assert mask[bins(label)].mean() > 2 * mask[bins(other)].mean()
 
 
-def test_each_witness_names_the_class_alone_and_the_network_alone_is_the_network():
+def changed(**learnt):
+    "A copy of the denoiser that has learnt something else."
+    other = copy(denoiser())
+    vars(other).update(learnt)
+    return other
+
+
+def test_each_witness_names_the_class_and_without_lines_the_network_is_alone():
     pictures, labels = images(range(50, 60))
-    network, lines = (copy(denoiser()).set_params(network_weight=n, match_weight=m) for n, m in ((1.0, 0.0), (0.0, 30.0)))
-    assert np.allclose(network.predict_proba(pictures), answers(network.model_, pictures), atol=1e-6)
-    assert np.mean(lines.predict(pictures) == labels) >= 0.9
-    assert not np.allclose(network.predict_proba(pictures), lines.predict_proba(pictures), atol=0.01)
+    alone, blind = changed(line_share_=0.0), changed(line_share_=1.0, model_=keras.models.clone_model(denoiser().model_))
+    assert np.array_equal(alone.predict_proba(pictures), answers(alone.model_, pictures))
+    assert np.mean(answers(blind.model_, pictures).argmax(axis=1) == (labels == "pump")) < 0.9 <= np.mean(blind.predict(pictures) == labels)
+
+
+def test_the_lines_count_unless_unheard_images_speak_against_them():
+    pictures, labels = images(range(50, 60))
+    truth = (labels == "pump").astype(int)
+    misled = changed(registered_=denoiser().registered_[::-1])
+    assert learn_line_share(denoiser(), pictures, truth) == 1
+    assert learn_line_share(misled, pictures, truth) <= 0.1
+    assert learn_line_share(denoiser(), pictures[:0], truth[:0]) == 1
+    assert learn_line_share(clone(denoiser()).set_params(line_share=0.3), pictures, truth) == 0.3
 
 
 def test_masks_are_those_of_the_class_asked_for():
