@@ -416,7 +416,7 @@ def learn_line_share(
     if denoiser.line_share != "auto":
         return float(denoiser.line_share)
     if not len(images):
-        return 1.0
+        return 0.5
     chances, cosines = answers(denoiser.model_, images), match_classes(denoiser, images)[0]
     shares = np.linspace(0, 1, 21).round(2)
     right = [log_softmax(evidence(chances, cosines, share), axis=1)[np.arange(len(targets)), targets].sum() for share in shares]
