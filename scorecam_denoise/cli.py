@@ -208,16 +208,16 @@ def accuracy(
     denoiser,  # ScoreCAMDenoiser
     windows,  # of recordings that it was not trained on
 ) -> dict:  # accuracy (share of recordings), accuracy_low, accuracy_high, n_recordings
-    "How many recordings are named right, by their highest mean probability, with a 95 % interval (bootstrap over recordings)."
+    "How many recordings are named right, by their highest mean probability, with a 95 % interval (Wilson, JASA 22, 1927)."
     import pandas
-
-    from scorecam_denoise.evaluation import bootstrap_interval
+    from scipy.stats import binomtest
 
     table = pandas.DataFrame(denoiser.predict_proba(windows["image"].values[..., None]), columns=denoiser.classes_.astype(str))
     table = table.groupby([windows["label"].values.astype(str), windows["recording"].values]).mean()
     right = table.idxmax(axis=1).values == table.index.get_level_values(0)
-    share, low, high = bootstrap_interval(right, range(len(right)))
-    return dict(accuracy=share, accuracy_low=low, accuracy_high=high, n_recordings=len(right))
+    result = binomtest(int(right.sum()), len(right))
+    low, high = result.proportion_ci(method="wilson")
+    return dict(accuracy=result.statistic, accuracy_low=low, accuracy_high=high, n_recordings=len(right))
 
 # %% ../nbs/90_cli.ipynb #a9d6d537
 def describe(
@@ -228,14 +228,14 @@ def describe(
     yield f"model {denoiser.model_id_}"
     for label, threshold in zip(denoiser.classes_, denoiser.thresholds_):
         yield f"  class {label}: {counts[label]} recordings, threshold {threshold:.2f} (auto)"
-    yield f"  in naming a class, the agreement of lines has a share of {denoiser.line_share_:.2f}"
+    yield f"  weight of the lines in naming a class: {denoiser.line_weight_:.2f} (0: the network alone)"
     if denoiser.config_ is not None:
         c = denoiser.config_
         yield f"  band {c.frequencies[0]:g}–{c.frequencies[-1]:g} Hz in {c.n_frequency} bins, windows of {c.tile_seconds:g} s, {c.sample_rate} Hz"
     figures = denoiser.figures_
     yield f"  trained for {figures['epochs']} epochs, best {figures['best_epoch'] + 1}"
     if "validation_accuracy" in figures:
-        yield f"  accuracy on {figures['n_validation']} validation windows: {figures['validation_accuracy']:.1%}"
+        yield f"  network's accuracy on {figures['n_validation']} validation windows: {figures['validation_accuracy']:.1%}"
     if "accuracy" in figures:
         yield accuracy_line(figures)
 
@@ -317,6 +317,7 @@ def denoise_file(
     "Writes <stem>.nc, .wav, .png and .selections.txt."
     from scorecam_denoise.datasets import write_raven
     from scorecam_denoise.denoiser import write_result
+    from scorecam_denoise.spectrogram import audio_info
 
     target = lambda ending: folder / f"{file.stem}{ending}"
     if target(".wav").resolve() == file.resolve():
@@ -324,7 +325,9 @@ def denoise_file(
     header = write_result(denoiser, file, target(".nc"), target(".wav"), **options)
     with atomic_path(target(".png")) as temporary:
         temporary.write_bytes(picture(target(".nc")))
-    write_raven(target(".selections.txt"), selections(target(".nc")), channel=options.get("channel") or 0)
+    tracks = selections(target(".nc"))
+    tracks["end"] = tracks["end"].clip(upper=audio_info(file).seconds)  # the last frame may reach past the last sample
+    write_raven(target(".selections.txt"), tracks, channel=options.get("channel") or 0)
     return header
 
 # %% ../nbs/90_cli.ipynb #e5e2319b
@@ -405,7 +408,7 @@ def evaluate(
     class_index(denoiser.classes_, windows["label"].values)
     fresh = unheard(denoiser, windows)
     count = lambda some: len(numpy.unique(some["recording"].values))
-    print(f"{count(windows)} recordings, {count(windows) - count(fresh)} left out (the model was trained on them or their group)")
+    print(f"{count(windows)} recordings, {count(windows) - count(fresh)} left out (the model was trained on recordings or groups of these names)")
     print(accuracy_line(accuracy(denoiser, fresh)))
     if truth is not None:
         figures = summary(evaluate_denoiser(denoiser, fresh, threshold)).rename(FIGURES).loc[list(FIGURES.values())]

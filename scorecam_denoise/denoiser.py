@@ -3,7 +3,7 @@
 # %% auto #0
 __all__ = ['METHODS', 'FORMAT', 'labelled', 'explain', 'learn_class', 'first_row_of', 'frequencies_of', 'weights_id',
            'check_target', 'save_model', 'load_model', 'ScoreCAMDenoiser', 'fit_denoiser', 'learn_masks', 'check_share',
-           'check_settings', 'class_index', 'match_classes', 'evidence', 'class_probabilities', 'learn_line_share',
+           'check_settings', 'class_index', 'match_classes', 'class_logits', 'class_probabilities', 'learn_line_weight',
            'class_profiles_for', 'class_shares', 'class_masks_for', 'overlay_images', 'learn_thresholds', 'thresholds',
            'recording_blocks', 'listen', 'result_header', 'masked_blocks', 'pictures', 'prepare', 'gather',
            'picture_attrs', 'write_result']
@@ -112,7 +112,7 @@ def frequencies_of(
     return denoiser.config_.frequencies if denoiser.config_ else first_row_of(None) + np.arange(float(rows))
 
 # %% ../nbs/51_denoiser.ipynb #6971d2a6
-FORMAT = "scorecam-denoise model 1"  # what denoiser.json says it is
+FORMAT = "scorecam-denoise model 2"  # what denoiser.json says it is
 
 # %% ../nbs/51_denoiser.ipynb #bedccd99
 def weights_id(
@@ -149,7 +149,8 @@ def save_model(
         format=FORMAT, version=__version__, model_id=denoiser.model_id_, params=denoiser.get_params(),
         classes=denoiser.classes_.tolist(), dtype=denoiser.classes_.dtype.str, thresholds=denoiser.thresholds_.tolist(),
         config=denoiser.config_ and json.loads(denoiser.config_.to_json()), recordings=denoiser.recordings_.to_dict("list"),
-        history=denoiser.history_, figures=denoiser.figures_, line_share=denoiser.line_share_, representatives={str(c): i.tolist() for c, i in denoiser.representatives_.items()},
+        history=denoiser.history_, figures=denoiser.figures_, line_weight=denoiser.line_weight_,
+        representatives={str(c): i.tolist() for c, i in denoiser.representatives_.items()},
     )  # fmt: skip
     with atomic_path(folder) as temporary:
         temporary.mkdir()
@@ -181,7 +182,7 @@ def load_model(
         denoiser.classes_ = np.array(about["classes"], about["dtype"])
         denoiser.config_ = about["config"] and SpectrogramConfig.from_json(json.dumps(about["config"]))
         denoiser.thresholds_, denoiser.history_, denoiser.figures_ = np.array(about["thresholds"]), about["history"], about["figures"]
-        denoiser.recordings_, denoiser.line_share_ = pd.DataFrame(about["recordings"]), float(about["line_share"])
+        denoiser.recordings_, denoiser.line_weight_ = pd.DataFrame(about["recordings"]), float(about["line_weight"])
         denoiser.representatives_ = {c: np.array(about["representatives"][str(c)]) for c in denoiser.classes_}
         denoiser.model_id_ = weights_id(denoiser.model_)
     except Exception as error:  # Keras, HDF5 and JSON each have their own
@@ -207,7 +208,7 @@ class ScoreCAMDenoiser(BaseEstimator):
         baseline: str | None = None,  # what hides: a baseline of Score-CAM; None: the preset's own
         rate_tolerance: float = 0.05,  # share by which an individual's frequencies may differ from another's; 0: as the paper
         contrast: float = 0.5,  # share of the other classes' mean mask that is taken away; 0: as the paper
-        line_share: float | str = "auto",  # [0, 1], what the agreement of lines counts when a class is named; 0: as the paper; "auto": found by `fit`
+        line_weight: float | str = "auto",  # [0, 1], of the agreement of lines when a class is named; 0: as the paper; "auto": found by `fit`
         overlay: str = "weighted",  # of class mask and own map: "weighted", "geometric", "add", "max", "mean"
         threshold: float | str = "auto",  # [0, 1], or "auto": chosen for each class by `fit`
         augment: str | None = None,  # reserved for samples of a generator; None: none
@@ -217,7 +218,7 @@ class ScoreCAMDenoiser(BaseEstimator):
         self.network, self.training, self.n_representatives = network, training, n_representatives
         self.method, self.cam_layer, self.preset, self.baseline = method, cam_layer, preset, baseline
         self.rate_tolerance, self.contrast = rate_tolerance, contrast
-        self.line_share = line_share
+        self.line_weight = line_weight
         self.overlay, self.threshold, self.augment = overlay, threshold, augment
         self.random_state, self.verbose = random_state, verbose
 
@@ -227,7 +228,7 @@ class ScoreCAMDenoiser(BaseEstimator):
         own = dict(
             network=dict(levels=(), filters=(16, 32, 32), kernel=(3, 3), pool=(1, 2), dense=128, embedding=64), cam_layer="relu_3",
             training=dict(augment=False), preset="official", baseline="zero", n_representatives="elbow", rate_tolerance=0.0, contrast=0.0,
-            line_share=0.0, overlay="add", threshold=0.75,
+            line_weight=0.0, overlay="add", threshold=0.75,
         )  # fmt: skip
         return cls(**(own | changes))
 
@@ -250,7 +251,7 @@ class ScoreCAMDenoiser(BaseEstimator):
         return self.class_masks_[class_index(self.classes_, label)]
 
     def mask(self, images, labels=None) -> np.ndarray:
-        "What in each image is its class's, float32 (n, frequency, time) in [0, 1]; `labels` one or n, None: mixed as the network bets."
+        "What in each image is its class's, float32 (n, frequency, time) in [0, 1]; `labels` one or n, None: mixed by their probability."
         shares = self.predict_proba(images) if labels is None else class_shares(self.classes_, labels)
         return overlay_images(self, check_images(self.model_, images), np.broadcast_to(shares, (len(images), len(self.classes_))))
 
@@ -306,7 +307,7 @@ def fit_denoiser(
     table = dict(recording=recordings, group=groups, label=labels, validation=~np.isin(np.arange(len(images)), learnt))
     denoiser.recordings_ = pd.DataFrame(table).drop_duplicates(ignore_index=True)
     learn_masks(denoiser, images, index, learnt)
-    denoiser.line_share_ = learn_line_share(denoiser, images[history.validation], index[history.validation])
+    denoiser.line_weight_ = learn_line_weight(denoiser, images[history.validation], index[history.validation])
     return denoiser
 
 # %% ../nbs/51_denoiser.ipynb #03a79381
@@ -330,7 +331,7 @@ def learn_masks(
 
 # %% ../nbs/51_denoiser.ipynb #3e6f603b
 def check_share(
-    value: float | str,
+    value: float | str,  # a threshold, a weight
     name: str = "threshold",  # as the message calls it
 ) -> float | str:
     "A number in [0, 1], or 'auto'; ScorecamError where it is neither."
@@ -349,7 +350,7 @@ def check_settings(
 ) -> None:
     "Raises ScorecamError where a setting cannot be used."
     check_share(denoiser.threshold)
-    check_share(denoiser.line_share, "line_share")
+    check_share(denoiser.line_weight, "line_weight")
     for name, value, known in (("method", denoiser.method, METHODS), ("overlay", denoiser.overlay, OVERLAYS), ("preset", denoiser.preset, PRESETS)):
         if value not in known:
             raise ScorecamError(f"{name} {value!r} is not known: choose one of {', '.join(known)}")
@@ -387,13 +388,13 @@ def match_classes(
     return tuple(np.concatenate(one) for one in zip(*parts))
 
 # %% ../nbs/51_denoiser.ipynb #2ff15548
-def evidence(
-    chances: np.ndarray,  # float (n, classes), the network's probabilities
+def class_logits(
+    probabilities: np.ndarray,  # float (n, classes), the network's
     cosines: np.ndarray,  # float (n, classes), see `match_classes`
-    share: float,  # [0, 1], of the lines
-) -> np.ndarray:  # (n, classes), logits
+    weight: float,  # [0, 1], of the lines; 0: the network alone
+) -> np.ndarray:  # float (n, classes)
     "What speaks for each class, in nats."
-    return (1 - 0.75 * share) * np.log(chances + 1e-9) + 30.0 * share * cosines
+    return (1 - 0.75 * weight) * np.log(probabilities + 1e-9) + 30.0 * weight * cosines
 
 # %% ../nbs/51_denoiser.ipynb #857cb944
 def class_probabilities(
@@ -401,26 +402,26 @@ def class_probabilities(
     images: np.ndarray,  # float32 (n, frequency, time, 1)
 ) -> np.ndarray:  # float32 (n, classes)
     "What the network and the lines together take each image for."
-    chances = answers(denoiser.model_, images)
-    if not denoiser.line_share_:
-        return chances
-    return softmax(evidence(chances, match_classes(denoiser, images)[0], denoiser.line_share_), axis=1)
+    alone = answers(denoiser.model_, images)
+    if not denoiser.line_weight_:
+        return alone
+    return softmax(class_logits(alone, match_classes(denoiser, images)[0], denoiser.line_weight_), axis=1).astype("float32")
 
 # %% ../nbs/51_denoiser.ipynb #3b7c327c
-def learn_line_share(
+def learn_line_weight(
     denoiser: ScoreCAMDenoiser,  # with class masks
     images: np.ndarray,  # float32 (n, frequency, time, 1), not learnt from
     targets: np.ndarray,  # int (n,), their class indices
 ) -> float:  # [0, 1]
-    "The largest share of the lines in naming a class that unheard images do not speak against."
-    if denoiser.line_share != "auto":
-        return float(denoiser.line_share)
+    "The largest weight of the lines in naming a class that unheard images do not speak against."
+    if denoiser.line_weight != "auto":
+        return float(denoiser.line_weight)
     if not len(images):
         return 0.5
-    chances, cosines = answers(denoiser.model_, images), match_classes(denoiser, images)[0]
-    shares = np.linspace(0, 1, 21).round(2)
-    right = [log_softmax(evidence(chances, cosines, share), axis=1)[np.arange(len(targets)), targets].sum() for share in shares]
-    return float(shares[np.flatnonzero(right >= max(right) - 2)[-1]])
+    alone, cosines = answers(denoiser.model_, images), match_classes(denoiser, images)[0]
+    weights = np.linspace(0, 1, 21).round(2)
+    likely = [log_softmax(class_logits(alone, cosines, weight), axis=1)[np.arange(len(targets)), targets].sum() for weight in weights]
+    return float(weights[np.flatnonzero(likely >= max(likely) - min(2, 0.04 * len(images)))[-1]])
 
 # %% ../nbs/51_denoiser.ipynb #f242ac5a
 def class_profiles_for(
@@ -520,7 +521,7 @@ def listen(
     denoiser: ScoreCAMDenoiser,  # fitted
     blocks: Iterable[Block],
 ) -> tuple:  # (first frame of each tile (tiles,), probabilities (tiles, classes))
-    "What the network takes each tile of a recording for."
+    "What each tile of a recording is taken for."
     starts, probabilities = [], []
     for block in blocks:
         tiles, first = tile(spectrogram_image(block.spectrum, denoiser.config_), denoiser.config_)
@@ -591,7 +592,7 @@ def prepare(
     label=None,  # whose signature; None: the most probable class's, other classes mixed in as probable as they are
     threshold: float | str | None = None,  # None: the denoiser's own
 ) -> tuple:  # (header, shares (classes,), function -> iterator of Block, samples, rate)
-    "Opens a recording, checks what was asked for, and lets the network listen."
+    "Opens a recording, checks what was asked for, and names its class."
     check_is_fitted(denoiser, "model_")
     if denoiser.config_ is None:
         raise ScorecamError("this model was fitted on images without their config: fit it on windows, or give config=")

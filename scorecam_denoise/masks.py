@@ -72,8 +72,9 @@ def matched(
 ) -> tuple[np.ndarray, np.ndarray]:  # (n, classes) each: cosine in [-1, 1], share by which a profile's lines lie above the template's
     "How well each profile agrees with each template, and the stretch at which it does."
     factors = speed_grid(tolerance)
-    one, other = (each / (np.linalg.norm(each, axis=-1, keepdims=True) + 1e-12) for each in (sharpened(stretched(profiles, factors, frequencies)), sharpened(templates)))
-    cosines = one @ other.T
+    versions, templates = sharpened(stretched(profiles, factors, frequencies)), sharpened(templates)
+    unit = [each / (np.linalg.norm(each, axis=-1, keepdims=True) + 1e-12) for each in (versions, templates)]
+    cosines = unit[0] @ unit[1].T
     return cosines.max(axis=1), factors[cosines.argmax(axis=1)]
 
 # %% ../nbs/50_masks.ipynb #8cc93448
@@ -100,7 +101,7 @@ def congealed(
 def line_profiles(
     images: np.ndarray,  # float (n, frequency, time), [0, 1]
     *,
-    ceiling: float = 0.4,  # what counts at most
+    ceiling: float = 0.4,  # what counts at most, in units of the image (the default image spans 24 dB: 10 dB)
 ) -> np.ndarray:  # float32 (n, frequency), [0, 1]
     "How far the time mean of each row of an image stands out of the rows around it."
     excess = split_window_detector(images.mean(axis=2, keepdims=True), median_bins=61, mean_frames=1)[..., 0]

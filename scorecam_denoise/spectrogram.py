@@ -207,7 +207,7 @@ def choose_channel(
 ) -> int:  # raises ScorecamError where it is not there, or the choice is open
     "The channel to read."
     if channel is None and info.channels > 1:
-        raise ScorecamError(f"{info.path}: has {info.channels} channels: name one, 0 to {info.channels - 1}, as channel")
+        raise ScorecamError(f"{info.path}: has {info.channels} channels: name one with channel (--channel), 0 to {info.channels - 1}")
     if channel is not None and not 0 <= channel < info.channels:
         raise ScorecamError(f"{info.path}: has no channel {channel}: expected 0 to {info.channels - 1}")
     return channel or 0

@@ -61,7 +61,8 @@ def test_denoise_writes_four_files(tmp_path, capsys):
     assert (folder / "unknown.png").read_bytes().startswith(b"\x89PNG")
     table = read_raven(folder / "unknown.selections.txt")
     assert {"start", "end", "low", "high", "label"} <= set(table.columns)
-    assert set(table.label) <= {"pump"}
+    assert set(table.label) <= {"pump"} and len(table)
+    assert table.end.max() <= soundfile.info(trained() / "unknown.wav").duration
 
 
 def test_label_threshold_channel_and_sensitivity(tmp_path):
@@ -89,6 +90,8 @@ def test_evaluate_leaves_out_what_the_model_was_trained_on(capsys):
     total, left = map(int, re.search(r"(\d+) recordings, (\d+) left out", out).groups())
     counted = int(re.search(r"on (\d+) recordings never trained on", out)[1])
     assert total == 12 and counted == total - left and 2 <= counted < 12
+    share, low, high = (float(value) for value in re.search(r": ([\d.]+)% \(95 % interval ([\d.]+)%–([\d.]+)%", out).groups())
+    assert low < share and low < high <= 100  # all right, or all wrong, is no certainty
 
 
 def test_a_batch_reports_bad_files_at_the_end(tmp_path, capsys):

@@ -12,7 +12,7 @@ from machines import CONFIG, TONES, denoiser, images, sound, windows
 from sklearn.base import clone
 
 from scorecam_denoise.core import ScorecamError
-from scorecam_denoise.denoiser import ScoreCAMDenoiser, class_masks_for, labelled, learn_line_share, write_result
+from scorecam_denoise.denoiser import ScoreCAMDenoiser, class_masks_for, labelled, learn_line_weight, write_result
 from scorecam_denoise.representatives import answers
 
 
@@ -50,8 +50,9 @@ def changed(**learnt):
 
 def test_each_witness_names_the_class_and_without_lines_the_network_is_alone():
     pictures, labels = images(range(50, 60))
-    alone, blind = changed(line_share_=0.0), changed(line_share_=1.0, model_=keras.models.clone_model(denoiser().model_))
+    alone, blind = changed(line_weight_=0.0), changed(line_weight_=1.0, model_=keras.models.clone_model(denoiser().model_))
     assert np.array_equal(alone.predict_proba(pictures), answers(alone.model_, pictures))
+    assert alone.predict_proba(pictures).dtype == blind.predict_proba(pictures).dtype == np.float32
     assert np.mean(answers(blind.model_, pictures).argmax(axis=1) == (labels == "pump")) < 0.9 <= np.mean(blind.predict(pictures) == labels)
 
 
@@ -59,10 +60,11 @@ def test_the_lines_count_unless_unheard_images_speak_against_them():
     pictures, labels = images(range(50, 60))
     truth = (labels == "pump").astype(int)
     misled = changed(registered_=denoiser().registered_[::-1])
-    assert learn_line_share(denoiser(), pictures, truth) == 1
-    assert learn_line_share(misled, pictures, truth) <= 0.1
-    assert learn_line_share(denoiser(), pictures[:0], truth[:0]) == 0.5
-    assert learn_line_share(clone(denoiser()).set_params(line_share=0.3), pictures, truth) == 0.3
+    assert learn_line_weight(denoiser(), pictures, truth) == 1
+    assert learn_line_weight(misled, pictures, truth) <= 0.1
+    assert learn_line_weight(misled, pictures[:2], truth[:2]) <= 0.1  # few windows are no consent
+    assert learn_line_weight(denoiser(), pictures[:0], truth[:0]) == 0.5
+    assert learn_line_weight(clone(denoiser()).set_params(line_weight=0.3), pictures, truth) == 0.3
 
 
 def test_masks_are_those_of_the_class_asked_for():
@@ -72,7 +74,7 @@ def test_masks_are_those_of_the_class_asked_for():
     assert np.array_equal(denoiser().mask(pictures, "fan"), denoiser().mask(pictures, ["fan"] * 8))
 
 
-def test_without_a_label_class_masks_are_mixed_as_the_network_bets():
+def test_without_a_label_class_masks_are_mixed_by_their_probability():
     pictures, _ = images(range(50, 54))
     fan, pump, both = (class_masks_for(denoiser(), pictures, np.tile(np.float32(bet), (8, 1))) for bet in ([1, 0], [0, 1], [0.75, 0.25]))
     assert np.allclose(both, 0.75 * fan + 0.25 * pump, atol=1e-6) and not np.allclose(fan, pump, atol=0.1)
