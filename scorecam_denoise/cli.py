@@ -368,11 +368,13 @@ def unheard(
     "Leaves out what the model was trained on; ScorecamError where nothing remains."
     import numpy
 
-    known = denoiser.recordings_
-    pairs = lambda table, name: {f"{label}\n{value}" for label, value in zip(table["label"], table[name])}
-    names = {name: (windows["label"].values, windows[name].values) for name in ("recording", "group")}
-    met = [numpy.isin([f"{a}\n{b}" for a, b in zip(*names[name])], list(pairs(known, name))) for name in names]
-    fresh = numpy.flatnonzero(~(met[0] | met[1]))
+    from scorecam_denoise.denoiser import fingerprints
+
+    known, recording, group = denoiser.recordings_, windows["recording"].values, windows["group"].values
+    here, learnt = fingerprints(windows["image"].values[..., None], recording), numpy.array(known["fingerprint"].tolist())
+    met = [name for name, own in here.items() if (abs(learnt - own).max(axis=1) < 0.002).any()]
+    named = known["group"][known["group"] != known["recording"]]  # a recording without a group is its own
+    fresh = numpy.flatnonzero(~(numpy.isin(recording, met) | numpy.isin(group, named)))
     if not len(fresh):
         raise ScorecamError(
             "the model was trained on every recording here: accuracy on those says nothing; give others, or train with --test 0.25"
@@ -408,7 +410,7 @@ def evaluate(
     class_index(denoiser.classes_, windows["label"].values)
     fresh = unheard(denoiser, windows)
     count = lambda some: len(numpy.unique(some["recording"].values))
-    print(f"{count(windows)} recordings, {count(windows) - count(fresh)} left out (the model was trained on recordings or groups of these names)")
+    print(f"{count(windows)} recordings, {count(windows) - count(fresh)} left out (the model was trained on them or their group)")
     print(accuracy_line(accuracy(denoiser, fresh)))
     if truth is not None:
         figures = summary(evaluate_denoiser(denoiser, fresh, threshold)).rename(FIGURES).loc[list(FIGURES.values())]

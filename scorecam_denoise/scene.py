@@ -317,17 +317,22 @@ def render_lines(
     index = np.minimum(grid.astype(int), len(passage.times) - 2)
     part = (grid - index).astype(np.float32)
     amplitude = (np.sqrt(2) * 10 ** ((passage.level + passage.fading) / 20)).astype(np.float32)
+    steps = np.diff(amplitude, axis=1)
     out, start = np.zeros(samples, np.float32), 0
     while start < len(passage.family):
         stop = start + passage.family[start:].count(passage.family[start])
         base = np.interp(t, passage.times, passage.frequency[start] / passage.harmonic[start])
-        phase = np.exp(2j * np.pi * (np.cumsum(base) / rate)).astype(np.complex64)
-        power, at = phase, 1
+        turns = np.cumsum(base) / rate
+        angle = (2 * np.pi * (turns - np.rint(turns))).astype(np.float32)  # single precision is enough within one turn, and fast
+        phase = np.cos(angle) + 1j * np.sin(angle)
+        power, at = phase.copy(), 1
         for line in range(start, stop):
             while at < passage.harmonic[line]:
-                power, at = power * phase, at + 1
-            a = amplitude[line, index] + part * (amplitude[line, index + 1] - amplitude[line, index])
-            out += a * (power * np.complex64(np.exp(2j * np.pi * rng.uniform()))).real
+                power *= phase
+                at += 1
+            turn = np.complex64(np.exp(2j * np.pi * rng.uniform()))
+            a = amplitude[line].take(index) + part * steps[line].take(index)
+            out += a * (power.real * turn.real - power.imag * turn.imag)
         start = stop
     return out
 

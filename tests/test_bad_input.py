@@ -258,6 +258,7 @@ def test_a_full_disk_is_one_line(tmp_path, refused, monkeypatch):
     def full(*_, **__):
         raise OSError(28, "No space left on device", str(tmp_path / "unknown.nc"))
 
+    place = trained()
     monkeypatch.setattr(xr.Dataset, "to_netcdf", full)
-    assert "No space left" in refused("denoise", trained() / "model", trained() / "unknown.wav", "--out", tmp_path)
+    assert "No space left" in refused("denoise", place / "model", place / "unknown.wav", "--out", tmp_path)
     assert not list(tmp_path.iterdir())

@@ -1,9 +1,11 @@
 "The command, as a user types it."
 import base64
 import re
+import shutil
 import subprocess
 import sys
 import time
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -92,6 +94,20 @@ def test_evaluate_leaves_out_what_the_model_was_trained_on(capsys):
     assert total == 12 and counted == total - left and 2 <= counted < 12
     share, low, high = (float(value) for value in re.search(r": ([\d.]+)% \(95 % interval ([\d.]+)%–([\d.]+)%", out).groups())
     assert low < share and low < high <= 100  # all right, or all wrong, is no certainty
+
+
+def test_recordings_are_known_by_what_they_hold_whatever_their_names(tmp_path, capsys):
+    for folder, label in product(("copies", "others"), ("fan", "pump")):
+        (tmp_path / folder / label).mkdir(parents=True)
+    for number, path in enumerate(sorted((trained() / "machines").glob("*/*.wav"))):
+        shutil.copy(path, tmp_path / "copies" / path.parent.name / f"renamed {path.name}")
+        soundfile.write(tmp_path / "others" / path.parent.name / path.name, sound(path.parent.name, 200 + number), 2000)
+    assert run("evaluate", trained() / "model", trained() / "machines") == 0
+    left = re.search(r"12 recordings, (\d+) left out", capsys.readouterr().out)[1]
+    assert run("evaluate", trained() / "model", tmp_path / "copies") == 0
+    assert f"12 recordings, {left} left out" in capsys.readouterr().out and int(left) > 0
+    assert run("evaluate", trained() / "model", tmp_path / "others") == 0
+    assert "12 recordings, 0 left out" in capsys.readouterr().out
 
 
 def test_a_batch_reports_bad_files_at_the_end(tmp_path, capsys):
