@@ -36,6 +36,7 @@ def silent_stderr():
 def quiet_keras() -> None:
     "Imports Keras without TensorFlow's start-up messages and turns its own progress bars off."
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     with silent_stderr():
         import keras
         import tensorflow  # noqa: F401

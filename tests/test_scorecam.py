@@ -6,7 +6,8 @@ from scipy.ndimage import zoom
 
 from scorecam_denoise.core import ScorecamError, set_seed
 from scorecam_denoise.scorecam import (
-    PRESETS, Preset, baseline_images, head, opened, resize_matrix, scale_maps, score_cam, spatial_layers,
+    PRESETS, Preset, Sweep, asked_copy, baseline_images, energy_explained, fill_copy, head, opened, raw_maps, recipro_cam, resize_matrix, scale_maps,
+    score_cam, spatial_layers,
 )
 import keras  # noqa: E402  (after the package has made it quiet)
 
@@ -176,10 +177,12 @@ def test_constant_channels_cost_no_pass_and_change_nothing(preset):
     set_seed(1)
     network = classifier(dead=2)
     images, labels = pictures(4, seed=3)
-    asked, ask = [], opened(network, "relu_2").ask_masked
-    opened(network, "relu_2").ask_masked = lambda *a: asked.append(len(a[0])) or ask(*a)
-    maps = score_cam(network, images, labels, layer="relu_2", preset=preset, raw=True)
+    engine, asked = opened(network, "relu_2", fold=not PRESETS[preset].library), []
+    ask, engine.ask_masked = engine.ask_masked, lambda *a: asked.append(len(a[3])) or ask(*a)
+    maps = score_cam(network, images, labels, layer="relu_2", preset=preset, raw=True, batch_size=16)
     assert sum(asked) == 32 and np.isfinite(maps).all()
+    features = keras.Model(network.inputs, network.get_layer("relu_2").output).predict(images)
+    assert (np.ptp(features, axis=(1, 2)) > 0).sum() == 30
 
 
 @pytest.mark.parametrize("shape, pool", [((17, 40, 1), (1, 4)), ((40, 17, 1), (2, 1)), ((20, 20, 3), (3, 3))])
@@ -237,7 +240,7 @@ def test_nested_networks_are_opened(trained):
 @pytest.mark.parametrize("preset", PRESETS)
 def test_flat_maps_are_zeros_and_say_so(preset):
     images, _ = pictures(3)
-    with pytest.warns(UserWarning, match="3 of 3 Score-CAM maps are flat"):
+    with pytest.warns(UserWarning, match="3 of 3 maps are flat"):
         maps = score_cam(classifier(dead=10), images, 0, preset=preset, layer="relu_2")
     assert not maps.any()
 
@@ -275,7 +278,7 @@ def test_weights_trained_later_are_seen():
     (dict(baseline="white"), "'zero', 'floor', 'median'"),
     (dict(baseline=np.zeros((5, 5))), "broadcasts"),
     (dict(classes="some"), "classes='some'"),
-    (dict(batch_size=0), "batch of 1"),
+    (dict(batch_size=0), "batch_size=0: expected a whole number"),
 ])
 def test_wrong_options_are_told(trained, change, message):
     images, labels = pictures(4)
@@ -310,3 +313,204 @@ def test_a_preset_of_ones_own(trained):
     images, labels = pictures(3)
     own = score_cam(network, images, labels, preset=Preset(weight="increase", baseline="level", subtract_minimum=False))
     assert np.array_equal(own, score_cam(network, images, labels))
+
+
+def normalised(network, seed=0):
+    "The network with statistics in its normalisations as training would leave them."
+    rng = np.random.default_rng(seed)
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.set_weights([
+                rng.uniform(0.5, 2, v.shape) if v.name in ("gamma", "moving_variance") else rng.normal(0, 0.3, v.shape) for v in layer.weights
+            ])
+    return network
+
+
+def test_folding_changes_nothing_but_the_layers():
+    set_seed(0)
+    network = normalised(classifier())
+    copy = asked_copy(network)
+    fill_copy(network, copy)
+    images, labels = pictures(6)
+    assert not any(isinstance(layer, keras.layers.BatchNormalization) for layer in copy.layers)
+    assert np.abs(network(images) - copy(images)).max() < 1e-5
+    for layer in ("conv_2", "relu_2"):
+        folded = score_cam(network, images, classes="all", layer=layer, preset="official")
+        unfolded = raw_maps(opened(network, layer, fold=False), images, np.zeros_like(images), None, PRESETS["official"], Sweep())
+        assert np.abs(folded - unfolded).max() < 1e-5 * np.abs(unfolded).max() and unfolded.any()
+
+
+def test_what_cannot_be_folded_stays():
+    x = image = keras.Input((8, 8, 1))
+    a = keras.layers.Conv2D(3, 3, activation="relu", name="not_linear")(x)
+    a = keras.layers.BatchNormalization(name="after_relu")(a)
+    b = keras.layers.Conv2D(3, 3, name="read_twice")(x)
+    c = keras.layers.BatchNormalization(name="one_of_two")(b)
+    d = keras.layers.BatchNormalization(axis=1, name="of_rows")(keras.layers.Conv2D(3, 3)(x))
+    e = keras.layers.BatchNormalization(name="folds", scale=False, center=False)(keras.layers.Conv2D(3, 3, use_bias=False, name="alone")(x))
+    x = keras.layers.GlobalMaxPooling2D()(keras.layers.Add()([a, b, c, d, e]))
+    network = normalised(keras.Model(image, keras.layers.Dense(2)(x)))
+    copy = asked_copy(network)
+    fill_copy(network, copy)
+    left = {layer.name for layer in copy.layers if isinstance(layer, keras.layers.BatchNormalization)}
+    assert left == {"after_relu", "one_of_two", "of_rows"}
+    images = np.random.default_rng(0).random((3, 8, 8, 1)).astype("float32")
+    assert np.abs(network(images) - copy(images)).max() < 1e-5
+    assert asked_copy(classifier(), fold=False).count_params() == classifier().count_params()
+
+
+def test_folding_reaches_nested_networks(trained):
+    network, _ = trained
+    image = keras.Input((24, 36, 1))
+    nested = keras.Model(image, network(keras.layers.Rescaling(1.0)(image)))
+    assert asked_copy(nested).count_params() < nested.count_params()
+    images, labels = pictures(3, seed=5)
+    for layer in ("conv_1", "relu_2"):
+        ours = [score_cam(each, images, labels, layer=layer, raw=True) for each in (nested, network)]
+        assert np.abs(ours[0] - ours[1]).max() < 1e-5
+
+
+def test_bfloat16_is_nearly_float32_and_elsewhere_float32(trained, monkeypatch):
+    network, _ = trained
+    images, labels = pictures(6, seed=1)
+    exact = score_cam(network, images, labels, preset="official", raw=True)
+    monkeypatch.setattr("scorecam_denoise.scorecam.has_bfloat16", lambda: False)
+    assert np.array_equal(exact, score_cam(network, images, labels, preset="official", raw=True, precision="bfloat16"))
+    monkeypatch.setattr("scorecam_denoise.scorecam.has_bfloat16", lambda: True)
+    half = score_cam(network, images, labels, preset="official", raw=True, precision="bfloat16")
+    assert opened(network, precision="bfloat16").asked.get_layer("conv_2").kernel.dtype == "bfloat16"
+    assert not np.array_equal(exact, half)
+    assert min(np.corrcoef(a.ravel(), b.ravel())[0, 1] for a, b in zip(exact, half)) > 0.999
+
+
+def test_as_many_clusters_as_channels_is_exact(trained):
+    network, _ = trained
+    images, labels = pictures(4, seed=1)
+    exact = score_cam(network, images, labels, raw=True)
+    for channels in ("kmeans", "std"):
+        maps, share = score_cam(network, images, labels, raw=True, channels=channels, n=10, explained=4)
+        assert np.abs(maps - exact).max() < 1e-5 and np.allclose(share[exact.max((1, 2)) > 0], 1)
+
+
+@pytest.mark.filterwarnings("ignore:.*maps are flat")
+@pytest.mark.parametrize("preset", ["default", "official", "paper_v2", "tf_keras_vis"])
+@pytest.mark.parametrize("channels", ["kmeans", "std"])
+def test_fewer_questions_explain_most_and_do_not_depend_on_the_batch(trained, channels, preset):
+    network, _ = trained
+    images, labels = pictures(6, seed=1)
+    engine, asked = opened(network, fold=not PRESETS[preset].library), []
+    ask, engine.ask_masked = engine.ask_masked, lambda *a: asked.append(len(a[3])) or ask(*a)
+    options = dict(channels=channels, n=4, preset=preset, batch_size=8, raw=True)
+    maps = score_cam(network, images, labels, **options)
+    assert sum(asked) == 24
+    engine.ask_masked = ask
+    for i in range(6):
+        assert np.abs(maps[i] - score_cam(network, images[i : i + 1], labels[i], **options)[0]).max() < 1e-5
+    _, share = score_cam(network, images, labels, explained=5, **options)
+    exact = score_cam(network, images[:5], labels[:5], preset=preset, raw=True)
+    assert np.allclose(share, energy_explained(maps[:5], exact), atol=1e-4, equal_nan=True)
+    assert preset != "official" or np.nanmean(share) > 0.5
+
+
+def test_std_is_faster_score_cam_of_tf_keras_vis_for_one_image(trained):
+    from tf_keras_vis.scorecam import Scorecam
+    from tf_keras_vis.utils.scores import CategoricalScore
+
+    _, logits = trained
+    images, labels = pictures(3, seed=1)
+    for image, label in zip(images, labels):
+        theirs = Scorecam(logits)(CategoricalScore(int(label)), image[None], penultimate_layer="conv_2", max_N=4)[0]
+        ours = score_cam(logits, image[None], label, layer="conv_2", preset="tf_keras_vis", channels="std", n=4, batch_size=4)[0]
+        assert np.abs(ours - theirs).max() < 1e-5
+
+
+def test_std_leaves_constant_maps_out():
+    set_seed(0)
+    network = classifier(dead=8)
+    images, labels = pictures(3)
+    exact = score_cam(network, images, labels, layer="conv_2", raw=True)
+    assert np.abs(score_cam(network, images, labels, layer="conv_2", raw=True, channels="std", n=5) - exact).max() < 1e-5
+    some = score_cam(network, images, labels, layer="conv_2", preset="tf_keras_vis", raw=True, channels="std", n=2)
+    features = keras.Model(network.inputs, network.get_layer("conv_2").output).predict(images)
+    assert (np.ptp(features[..., :8], axis=(1, 2)) == 0).all() and np.isfinite(some).all()
+
+
+def places(network, image, features, target, gaussian):
+    "Recipro-CAM in plain NumPy, place by place."
+    head_alone = keras.Model(network.get_layer("relu_2").output, network.output)
+    f, t, _ = features.shape
+    window = np.outer([0.25, 0.5, 0.25], [0.25, 0.5, 0.25]) if gaussian else np.outer([0, 1, 0], [0, 1, 0])
+    answers = np.zeros((f, t))
+    for i in range(f):
+        for j in range(t):
+            mask = np.zeros((f + 2, t + 2))
+            mask[i : i + 3, j : j + 3] = window
+            answers[i, j] = head_alone((features * mask[1:-1, 1:-1, None])[None].astype("float32")).numpy()[0, target]
+    large = tf.image.resize(answers[..., None], image.shape[:2]).numpy()[..., 0]
+    return (large - large.min()) / (large.max() - large.min())
+
+
+@pytest.mark.parametrize("width", [1, 2])
+def test_recipro_cam_is_the_plain_loop(trained, width):
+    network, _ = trained
+    images, labels = pictures(2, seed=1)
+    features = keras.Model(network.inputs, network.get_layer("relu_2").output).predict(images)
+    maps = recipro_cam(network, images, labels, layer="relu_2", width=width)
+    for ours, image, own, target in zip(maps, images, features, labels):
+        assert np.abs(ours - places(network, image, own, target, gaussian=width == 2)).max() < 1e-5
+
+
+def test_recipro_cam_keeps_the_rules_of_the_house(trained):
+    network, _ = trained
+    images, labels = pictures(3, seed=1)
+    maps, share = recipro_cam(network, images, labels, explained=2)
+    assert maps.shape == (3, 24, 36) and maps.dtype == np.float32 and share.shape == (2,) and maps.min() >= 0 and maps.max() <= 1
+    every = recipro_cam(network, images, classes="all")
+    assert every.shape == (3, CLASSES, 24, 36) and np.allclose(every.sum(1), 1, atol=1e-5)
+    for batch_size in (7, 64):
+        assert np.abs(every[1] - recipro_cam(network, images[1:2], classes="all", batch_size=batch_size)[0]).max() < 1e-5
+    image = keras.Input((24, 36, 1))
+    nested = keras.Model(image, network(image))
+    assert np.abs(recipro_cam(nested, images, labels, layer="relu_2") - recipro_cam(network, images, labels, layer="relu_2")).max() < 1e-4
+    with pytest.raises(ScorecamError, match="conv_1, pool_1"):
+        recipro_cam(network, images, labels, layer="out")
+
+
+def test_recipro_cam_hides_a_layer_that_others_go_around():
+    "What bypasses the layer still sees the image."
+    set_seed(0)
+    image = keras.Input((12, 12, 1))
+    a = keras.layers.Conv2D(4, 3, padding="same", activation="relu", name="explained")(image)
+    x = keras.layers.Concatenate()([a, image])
+    network = keras.Model(image, keras.layers.Dense(2)(keras.layers.GlobalMaxPooling2D()(x)))
+    one, other = np.random.default_rng(0).random((2, 1, 12, 12, 1)).astype("float32")
+    features = np.asarray(opened(network, "explained").maps(one)).transpose(0, 2, 3, 1)
+    asked = [np.asarray(opened(network, "explained").ask_features(x, features)) for x in (one, other)]
+    assert np.allclose(asked[0], tf.nn.softmax(network(one)), atol=1e-6) and not np.allclose(*asked)
+
+
+@pytest.mark.filterwarnings("ignore:.*maps are flat")
+def test_progress_is_shown_where_asked_for(trained, monkeypatch):
+    network, _ = trained
+    images, labels = pictures(3)
+    shown = []
+    monkeypatch.setattr("scorecam_denoise.scorecam.progress", lambda what, *, desc, disable: shown.append((desc, disable)) or what)
+    for method, name in ((score_cam, "Score-CAM"), (recipro_cam, "Recipro-CAM")):
+        shown.clear()
+        method(network, images, labels)
+        method(network, images, labels, show_progress=True)
+        assert shown == [(name, True), (name, False)]
+
+
+@pytest.mark.parametrize("change, message", [
+    (dict(channels="pca"), "'kmeans' or 'std'"),
+    (dict(n=4), "n=4"),
+    (dict(channels="std", n=0), "n=0"),
+    (dict(channels="std", n=2.5), "n=2.5"),
+    (dict(precision="float16"), "bfloat16"),
+    (dict(batch_size="large"), "batch_size='large'"),
+])
+def test_wrong_approximations_are_told(trained, change, message):
+    images, labels = pictures(2)
+    with pytest.raises(ScorecamError, match=message):
+        score_cam(trained[0], images, labels, **change)
