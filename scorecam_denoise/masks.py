@@ -2,7 +2,7 @@
 
 # %% auto #0
 __all__ = ['OVERLAYS', 'check_maps', 'class_mask', 'speed_grid', 'stretched', 'sharpened', 'matched', 'congealed',
-           'line_profiles', 'contrasted', 'divide_by_maximum', 'weighted', 'overlay', 'keep', 'signature',
+           'line_profiles', 'contrasted', 'divide_by_maximum', 'weighted', 'overlay', 'at_peaks', 'keep', 'signature',
            'auto_threshold']
 
 # %% ../nbs/50_masks.ipynb #fa4979ba
@@ -160,6 +160,17 @@ def overlay(
     if whole.shape not in (own.shape, own.shape[-2:]):
         raise ScorecamError(f"class mask of shape {whole.shape} over maps of shape {own.shape}: expected {own.shape[-2:]}, as the images have")
     return OVERLAYS[how](divide_by_maximum(whole), divide_by_maximum(own))
+
+# %% ../nbs/50_masks.ipynb #fb085985
+def at_peaks(
+    masks: np.ndarray,  # (n, frequency, time)
+    images: np.ndarray,  # (n, frequency, time), the images' own levels
+) -> np.ndarray:  # (n, frequency, time)
+    "Each row of a mask takes the value of the loudest row, over time, of itself and its neighbours."
+    level = np.pad(images.mean(axis=2), ((0, 0), (1, 1)), constant_values=-np.inf)
+    step = np.argmax([level[:, 1:-1], level[:, :-2], level[:, 2:]], axis=0)
+    rows = np.arange(masks.shape[1]) + np.array([0, -1, 1])[step]
+    return np.take_along_axis(masks, rows[..., None], axis=1)
 
 # %% ../nbs/50_masks.ipynb #9a605ac1
 def keep(

@@ -599,7 +599,7 @@ def score_cam(
     baseline: str | np.ndarray | None = None,  # see `baseline_images`; None: the preset's own
     channels: str | None = None,  # maps that are asked for: None: all; "kmeans": clusters; "std": those that vary most
     n: int | None = None,  # how many, with "kmeans" (None: 8) and "std" (None: 10)
-    precision: str | None = None,  # "bfloat16": where the processor has it; None: float32
+    precision: str | None = None,  # "float32": normalisation folded; "bfloat16": that too, where the processor has it; None: the preset's own
     batch_size: int | str = "auto",  # masked images in one pass
     raw: bool = False,  # True: as combined, before ReLU and scaling
     classes: str | None = None,  # "all": raw maps of every class, from the same passes
@@ -608,7 +608,7 @@ def score_cam(
 ) -> np.ndarray:  # float32 (n, frequency, time) in [0, 1]; classes="all": raw (n, classes, ...); with `explained` (maps, float (explained,))
     "Score-CAM (arXiv 1910.01279): what in each image speaks for its target class."
     preset, baseline = find_preset(preset, baseline)
-    network = opened(model, layer, fold=not preset.library, precision=precision)
+    network = opened(model, layer, fold=not preset.library or precision is not None, precision=precision)
     images, targets = check_images(model, images), check_question(model, targets, len(images), classes)
     sweep = plan_sweep(model, channels, n, batch_size, preset.library and not (raw or classes))
     silence = np.broadcast_to(baseline_images(images, baseline), images.shape)

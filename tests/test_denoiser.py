@@ -11,8 +11,12 @@ import xarray as xr
 from machines import CONFIG, TONES, denoiser, images, sound, windows
 from sklearn.base import clone
 
+from scorecam_denoise.attribution import ATTRIBUTIONS
 from scorecam_denoise.core import ScorecamError
-from scorecam_denoise.denoiser import ScoreCAMDenoiser, class_masks_for, labelled, learn_line_weight, write_result
+from scorecam_denoise.denoiser import (
+    ScoreCAMDenoiser, class_index, class_masks_for, class_shares, explain, labelled, learn_line_weight, write_result,
+)  # fmt: skip
+from scorecam_denoise.masks import at_peaks, overlay
 from scorecam_denoise.representatives import answers
 
 
@@ -257,6 +261,7 @@ def test_a_folder_of_something_else_is_never_replaced(tmp_path):
         ({"threshold": 1.2}, "outside"), ({"overlay": "multiply"}, "geometric"), ({"method": "guess"}, "score-cam"),
         ({"n_representatives": 0}, "positive"), ({"augment": "wgan"}, "augment"), ({"preset": "mine"}, "official"),
         ({"cam_layer": "conv_9"}, "presence"), ({"baseline": "silence"}, "level"),
+        ({"slope": -1}, "slope -1: expected"), ({"map_exponent": "half"}, "map_exponent 'half'"),
     ],
 )  # fmt: skip
 def test_settings_that_cannot_be_used_say_which_can(settings, words):
@@ -294,3 +299,27 @@ def test_the_preset_of_the_paper():
     paper = ScoreCAMDenoiser.paper(random_state=3)
     assert (paper.overlay, paper.threshold, paper.preset, paper.baseline) == ("add", 0.75, "official", "zero")
     assert paper.n_representatives == "elbow" and paper.random_state == 3
+    assert (paper.map_exponent, paper.slope, paper.whole_lines, paper.contrast, paper.line_weight) == (1, 0, False, 0, 0)
+
+
+@pytest.mark.parametrize("method", ATTRIBUTIONS)
+def test_any_explainer_of_the_registry_can_make_the_masks(method):
+    few = windows(range(2))
+    options = dict(network={"dense": 8}, training={"epochs": 1, "validation_fraction": 0}, n_representatives=2, verbose=False)
+    fitted = ScoreCAMDenoiser(method=method, **options).fit(few)
+    masks = fitted.mask(few.image.values[:2, ..., None], few.label.values[:2])
+    assert masks.shape == (2, *few.image.shape[1:]) and 0 <= masks.min() and masks.max() <= 1
+    assert np.isfinite(masks).all()
+
+
+def test_the_steps_beyond_the_paper_can_be_left_out_one_by_one():
+    few = windows(range(2))
+    pictures, labels = few.image.values[..., None], few.label.values
+    options = dict(network={"dense": 8}, training={"epochs": 1, "validation_fraction": 0}, n_representatives=2, verbose=False)
+    fitted = ScoreCAMDenoiser(whole_lines=False, slope=0.0, **options).fit(few)
+    bare = fitted.mask(pictures, labels)
+    own = explain(fitted, pictures, class_index(fitted.classes_, labels))
+    laid = overlay(class_masks_for(fitted, pictures, class_shares(fitted.classes_, labels)), own, how="weighted")
+    assert np.allclose(bare, laid, atol=1e-6)
+    assert np.allclose(fitted.set_params(whole_lines=True).mask(pictures, labels), at_peaks(bare, pictures[..., 0]), atol=1e-6)
+    assert not np.allclose(fitted.set_params(whole_lines=False, slope=0.5).mask(pictures, labels), bare, atol=1e-3)

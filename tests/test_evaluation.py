@@ -225,6 +225,6 @@ def test_real_noise_is_asked_for_by_name(monkeypatch, capsys):
     monkeypatch.delenv("SCORECAM_DATA", raising=False)
     with pytest.raises(ScorecamError, match="SCORECAM_DATA"):
         ev.scene_of("injected")
-    assert len(ev.jobs_of(range(2))) == 6 and "left out" in capsys.readouterr().out
+    assert len(ev.jobs_of(range(2))) == 10 and "left out" in capsys.readouterr().out
     monkeypatch.setenv("SCORECAM_DATA", "somewhere")
-    assert len(ev.jobs_of(range(2))) == 8 and len(ev.jobs_of()) == 25 and ev.scene_of("injected")[1].name == "north_sea_hydrophone"
+    assert len(ev.jobs_of(range(2))) == 12 and len(ev.jobs_of()) == 35 and ev.scene_of("injected")[1].name == "north_sea_hydrophone"

@@ -4,7 +4,7 @@ import pytest
 
 from scorecam_denoise.core import ScorecamError
 from scorecam_denoise.masks import (
-    OVERLAYS, auto_threshold, class_mask, congealed, contrasted, divide_by_maximum, keep, line_profiles, matched, overlay, signature,
+    OVERLAYS, at_peaks, auto_threshold, class_mask, congealed, contrasted, divide_by_maximum, keep, line_profiles, matched, overlay, signature,
 )  # fmt: skip
 
 RNG = np.random.default_rng(0)
@@ -140,3 +140,15 @@ def test_contrast_takes_away_what_others_have_and_never_goes_below_zero():
     means = np.array([[1.0, 0.5, 0], [0, 0.5, 1], [0, 0.5, 0.4]])
     own = contrasted(means, np.arange(3), means, contrast=1.0)
     assert own.min() == 0 and own[0] == pytest.approx([1, 0, 0]) and np.array_equal(contrasted(means, np.arange(3), means, contrast=0.0), means)
+
+
+def test_a_line_is_judged_at_its_peak():
+    rng = np.random.default_rng(0)
+    images, masks = rng.random((3, 40, 7)), rng.random((3, 40, 7))
+    level, judged = images.mean(2), at_peaks(masks, images)
+    for image, mask, ours in zip(level, masks, judged):
+        for row in range(40):
+            near = [k for k in (row, row - 1, row + 1) if 0 <= k < 40]
+            assert np.array_equal(ours[row], mask[max(near, key=lambda k: image[k])])
+    flat = np.full((1, 40, 7), 0.5)
+    assert np.array_equal(at_peaks(masks[:1], flat), masks[:1])
