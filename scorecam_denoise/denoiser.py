@@ -10,6 +10,7 @@ __all__ = ['FORMAT', 'labelled', 'fingerprints', 'explain', 'learn_class', 'firs
 
 # %% ../nbs/51_denoiser.ipynb #c4670a68
 import hashlib
+import inspect
 import json
 import warnings
 from collections.abc import Iterable, Iterator
@@ -83,10 +84,12 @@ def explain(
     targets: np.ndarray,  # int (n,), class indices
 ) -> np.ndarray:  # float32 (n, frequency, time), [0, 1]
     "What in each image speaks for its target class, by the denoiser's method."
-    own = dict(preset=denoiser.preset, baseline=denoiser.baseline) if denoiser.method.endswith("score-cam") else {}
+    method, options = ATTRIBUTIONS[denoiser.method], dict(layer=denoiser.cam_layer)
+    if "preset" in inspect.signature(method).parameters:
+        options |= dict(preset=denoiser.preset, baseline=denoiser.baseline)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # a flat map is an answer here: the class mask then decides alone
-        return ATTRIBUTIONS[denoiser.method](denoiser.model_, images, targets, layer=denoiser.cam_layer, **own)
+        return method(denoiser.model_, images, targets, **options)
 
 # %% ../nbs/51_denoiser.ipynb #1daf6f79
 def learn_class(
@@ -363,7 +366,7 @@ def check_settings(
     check_share(denoiser.threshold)
     check_share(denoiser.line_weight, "line_weight")
     for name, value in (("map_exponent", denoiser.map_exponent), ("slope", denoiser.slope)):
-        if isinstance(value, str) or not 0 <= value < np.inf:
+        if not (isinstance(value, int | float) and 0 <= value < np.inf):
             raise ScorecamError(f"{name} {value!r}: expected a number of at least 0")
     for name, value, known in (("method", denoiser.method, ATTRIBUTIONS), ("overlay", denoiser.overlay, OVERLAYS), ("preset", denoiser.preset, PRESETS)):
         if value not in known:

@@ -20,13 +20,14 @@ def new_figure(
     panels: int = 1,  # side by side
     *,
     rows: int = 1,  # above each other
+    sharex: bool = True,  # all panels have the same horizontal axis
     width: float = 4.5,  # of one panel, inches
     height: float = 3.2,  # of one panel, inches
 ) -> tuple[Figure, list[Axes]]:
     "A figure of its own, with its panels from left to right, row by row."
     figure = Figure(figsize=(width * panels, height * rows), layout="constrained")
     FigureCanvasAgg(figure)
-    return figure, list(figure.subplots(rows, panels, sharex=True, sharey=True, squeeze=False).ravel())
+    return figure, list(figure.subplots(rows, panels, sharex=sharex, sharey=True, squeeze=False).ravel())
 
 # %% ../nbs/02_viz.ipynb #98a5bff3
 def to_png(

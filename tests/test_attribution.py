@@ -119,6 +119,7 @@ def test_every_explainer_has_one_call_shape(trained, name):
     for i in range(5):
         assert np.abs(raw[i] - method(network, images[i : i + 1], labels[i], layer="relu_2", raw=True)[0]).max() < 1e-5
     assert method(network, images[:0], labels[:0]).shape == (0, 24, 36)
+    assert method(network, images[:0], classes="all").shape == (0, CLASSES, 24, 36)
 
 
 @pytest.mark.parametrize("name", ATTRIBUTIONS)
@@ -128,6 +129,7 @@ def test_every_explainer_has_one_call_shape(trained, name):
     (dict(targets=3), "classes 0 to 2"),
     (dict(targets=None), "expected targets"),
     (dict(classes="some"), "classes='some'"),
+    (dict(batch_size=0), "batch_size=0"),
     (dict(images=np.full((2, 24, 36, 1), np.nan)), "image 0 holds NaN"),
     (dict(images=np.zeros((2, 24, 35, 1))), "takes .n, 24, 36, 1"),
 ])

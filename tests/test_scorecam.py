@@ -6,8 +6,8 @@ from scipy.ndimage import zoom
 
 from scorecam_denoise.core import ScorecamError, set_seed
 from scorecam_denoise.scorecam import (
-    PRESETS, Preset, Sweep, asked_copy, baseline_images, energy_explained, fill_copy, head, opened, raw_maps, recipro_cam, resize_matrix, scale_maps,
-    score_cam, spatial_layers,
+    PRESETS, Preset, Sweep, asked_copy, baseline_images, energy_explained, fill_copy, foldings, head, opened, raw_maps, recipro_cam, resize_matrix, scale_maps,
+    score_cam, spatial_layers, spokesmen,
 )
 import keras  # noqa: E402  (after the package has made it quiet)
 
@@ -264,6 +264,8 @@ def test_weights_trained_later_are_seen():
     before = score_cam(network, images, labels, raw=True)
     network.set_weights([2 * w for w in network.get_weights()])
     assert not np.allclose(before, score_cam(network, images, labels, raw=True))
+    assert opened(network).asked is not network
+    assert np.abs(opened(network).asked(images) - network(images)).max() < 1e-5
 
 
 @pytest.mark.parametrize("change, message", [
@@ -326,11 +328,17 @@ def normalised(network, seed=0):
     return network
 
 
+def folded_copy(network):
+    "The copy that the engine asks, with its weights."
+    copy = asked_copy(network, foldings(network))
+    fill_copy(network, copy, foldings(network))
+    return copy
+
+
 def test_folding_changes_nothing_but_the_layers():
     set_seed(0)
     network = normalised(classifier())
-    copy = asked_copy(network)
-    fill_copy(network, copy)
+    copy = folded_copy(network)
     images, labels = pictures(6)
     assert not any(isinstance(layer, keras.layers.BatchNormalization) for layer in copy.layers)
     assert np.abs(network(images) - copy(images)).max() < 1e-5
@@ -350,20 +358,19 @@ def test_what_cannot_be_folded_stays():
     e = keras.layers.BatchNormalization(name="folds", scale=False, center=False)(keras.layers.Conv2D(3, 3, use_bias=False, name="alone")(x))
     x = keras.layers.GlobalMaxPooling2D()(keras.layers.Add()([a, b, c, d, e]))
     network = normalised(keras.Model(image, keras.layers.Dense(2)(x)))
-    copy = asked_copy(network)
-    fill_copy(network, copy)
+    copy = folded_copy(network)
     left = {layer.name for layer in copy.layers if isinstance(layer, keras.layers.BatchNormalization)}
     assert left == {"after_relu", "one_of_two", "of_rows"}
     images = np.random.default_rng(0).random((3, 8, 8, 1)).astype("float32")
     assert np.abs(network(images) - copy(images)).max() < 1e-5
-    assert asked_copy(classifier(), fold=False).count_params() == classifier().count_params()
+    assert asked_copy(network, {}) is network
 
 
 def test_folding_reaches_nested_networks(trained):
     network, _ = trained
     image = keras.Input((24, 36, 1))
     nested = keras.Model(image, network(keras.layers.Rescaling(1.0)(image)))
-    assert asked_copy(nested).count_params() < nested.count_params()
+    assert folded_copy(nested).count_params() < nested.count_params()
     images, labels = pictures(3, seed=5)
     for layer in ("conv_1", "relu_2"):
         ours = [score_cam(each, images, labels, layer=layer, raw=True) for each in (nested, network)]
@@ -430,9 +437,14 @@ def test_std_leaves_constant_maps_out():
     images, labels = pictures(3)
     exact = score_cam(network, images, labels, layer="conv_2", raw=True)
     assert np.abs(score_cam(network, images, labels, layer="conv_2", raw=True, channels="std", n=5) - exact).max() < 1e-5
-    some = score_cam(network, images, labels, layer="conv_2", preset="tf_keras_vis", raw=True, channels="std", n=2)
+    engine, asked = opened(network, "conv_2", fold=False), []
+    ask, engine.ask_masked = engine.ask_masked, lambda *a: asked.append(a[4]) or ask(*a)
+    kept = score_cam(network, images, labels, layer="conv_2", preset="tf_keras_vis", raw=True, channels="std", n=5, batch_size=2)
+    assert len(np.concatenate(asked)) == 6
     features = keras.Model(network.inputs, network.get_layer("conv_2").output).predict(images)
-    assert (np.ptp(features[..., :8], axis=(1, 2)) == 0).all() and np.isfinite(some).all()
+    whole = score_cam(network, images, labels, layer="conv_2", preset="tf_keras_vis", raw=True)
+    constant = [score_cam(network, images, labels, layer="conv_2", preset="tf_keras_vis", raw=True)[i] - kept[i] for i in range(3)]
+    assert (np.ptp(features[..., :8], axis=(1, 2)) == 0).all() and np.ptp(constant, axis=(1, 2)).max() < 1e-4 and not np.allclose(whole, kept)
 
 
 def places(network, image, features, target, gaussian):
@@ -509,8 +521,116 @@ def test_progress_is_shown_where_asked_for(trained, monkeypatch):
     (dict(channels="std", n=2.5), "n=2.5"),
     (dict(precision="float16"), "bfloat16"),
     (dict(batch_size="large"), "batch_size='large'"),
+    (dict(explained=-1), "explained=-1"),
+    (dict(preset=["official"]), "expected one of default"),
 ])
 def test_wrong_approximations_are_told(trained, change, message):
     images, labels = pictures(2)
     with pytest.raises(ScorecamError, match=message):
         score_cam(trained[0], images, labels, **change)
+
+
+def stack(*, conv="conv", bn="bn", activation=None, bias=True):
+    "A nested network of a convolution and a normalisation."
+    image = keras.Input((8, 8, 1))
+    x = keras.layers.Conv2D(2, 3, padding="same", activation=activation, use_bias=bias, name=conv)(image)
+    return keras.Model(image, keras.layers.BatchNormalization(name=bn)(x))
+
+
+def randomised(network, seed=0):
+    "All statistics of a network's normalisations away from their start, nested ones included."
+    for layer in network.layers:
+        if isinstance(layer, keras.Model):
+            randomised(layer, seed + 1)
+    return normalised(network, seed)
+
+
+def ending(x):
+    "A classifier's end."
+    return keras.layers.Dense(2)(keras.layers.GlobalMaxPooling2D()(x))
+
+
+def awkward():
+    "Networks that are easily folded wrongly, by name."
+    image = keras.Input((8, 8, 1))
+    inner = keras.layers.Conv2D(2, 3, padding="same")(image)
+    twice = keras.layers.BatchNormalization()
+    both = keras.Model(image, [inner, keras.layers.BatchNormalization()(inner)])
+    statistics = keras.layers.Normalization(axis=None)
+    statistics.adapt(np.random.default_rng(0).normal(5, 3, (50, 8, 8, 1)))
+    apart = [keras.layers.Conv2D(2, 3, padding="same")(image) for _ in range(2)]
+    same = stack()
+    return {
+        "an output beside": keras.Model(image, ending(keras.layers.Add()(both(image)))),
+        "a shared normalisation": keras.Model(image, ending(keras.layers.Add()([twice(x) for x in apart]))),
+        "equal names": keras.Model(image, ending(keras.layers.Add()([stack(activation="relu")(image), stack(bias=False)(image)]))),
+        "a network used twice": keras.Model(image, ending(keras.layers.Add()([same(image), same(keras.layers.Rescaling(2.0)(image))]))),
+        "adapted statistics": keras.Model(image, ending(stack()(statistics(image)))),
+        "one after the other": keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Conv2D(3, 3), keras.layers.BatchNormalization(), keras.layers.Flatten(), keras.layers.Dense(2)]),
+        "a lambda": keras.Model(image, ending(stack()(keras.layers.Lambda(lambda x: 2 * x)(image)))),
+    }
+
+
+@pytest.mark.parametrize("name", awkward())
+def test_awkward_networks_are_folded_rightly_or_not_at_all(name):
+    set_seed(0)
+    network = randomised(awkward()[name])
+    images = np.random.default_rng(1).normal(3, 2, (3, 8, 8, 1)).astype("float32")
+    engine = opened(network, next(iter(spatial_layers(network))))
+    assert np.abs(engine.asked(images) - network(images)).max() < 1e-4 * np.abs(network(images)).max()
+    for weight in network.trainable_variables:
+        weight.assign(1.5 * weight)
+    assert np.abs(engine.refresh().asked(images) - network(images)).max() < 1e-4 * np.abs(network(images)).max()
+
+
+def test_in_bfloat16_probabilities_still_add_up(monkeypatch):
+    monkeypatch.setattr("scorecam_denoise.scorecam.has_bfloat16", lambda: True)
+    image = keras.Input((24, 36, 1))
+    x = keras.layers.Activation("linear")(classifier()(image))
+    network = keras.Model(image, keras.layers.Dropout(0.1)(x))
+    asked = opened(network, "conv_2", precision="bfloat16").ask(pictures(4)[0]).numpy()
+    assert np.abs(asked.sum(1) - 1).max() < 1e-6
+
+
+def test_fewer_different_maps_than_clusters():
+    rng = np.random.default_rng(0)
+    shapes = rng.random((3, 8, 8))
+    maps = np.concatenate([gain * shapes for gain in (1, 2, 3, 4)]).astype("float32")[None]
+    for n in (2, 3, 8, 12, 50):
+        asked, member = spokesmen(maps, np.ones((1, 12), bool), "kmeans", n)
+        assert np.isfinite(asked).all() and (member >= 0).all()
+        assert all(len(set(member[0][k::3])) == 1 for k in range(3)) or n >= 12
+
+
+def test_a_layer_that_is_called_twice_is_refused():
+    image = keras.Input((8, 8, 1))
+    conv = keras.layers.Conv2D(2, 3, padding="same", name="twice")
+    network = keras.Model(image, ending(keras.layers.Add()([conv(image), conv(keras.layers.Rescaling(2.0)(image))])))
+    for method in (score_cam, recipro_cam):
+        with pytest.raises(ScorecamError, match="called 2 times"):
+            method(network, np.zeros((1, 8, 8, 1)), 0, layer="twice")
+
+
+def test_opening_a_network_leaves_it_as_it_was(trained):
+    network, _ = trained
+    images, labels = pictures(2)
+    score_cam(network, images, labels, layer="conv_1", raw=True)
+    recipro_cam(network, images, labels, layer="conv_1", raw=True)
+    assert not any("call" in vars(layer) for layer in network.layers)
+
+
+@pytest.mark.parametrize("change, message", [
+    (dict(width=0), "width=0"), (dict(batch_size=0), "batch_size=0"), (dict(explained=-1), "explained=-1"),
+])
+def test_wrong_options_of_recipro_cam_are_told(trained, change, message):
+    images, labels = pictures(2)
+    with pytest.raises(ScorecamError, match=message):
+        recipro_cam(trained[0], images, labels, **change)
+
+
+def test_readers_that_come_later_change_nothing():
+    set_seed(0)
+    network, (images, labels) = normalised(classifier()), pictures(3)
+    before = score_cam(network, images, labels, raw=True)
+    keras.Model(network.inputs, keras.layers.GlobalMaxPooling2D()(network.get_layer("conv_2").output))
+    assert np.abs(before - score_cam(network, images, labels, raw=True)).max() < 1e-6
