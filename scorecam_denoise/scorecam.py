@@ -382,11 +382,11 @@ def in_chunks(
 def batch_size_of(
     model: keras.Model,
     *,
-    megabytes: float = 8.0,  # of the largest layer's output
-) -> int:  # 4 to 64
+    megabytes: float = 16.0,  # of the largest layer's output
+) -> int:  # 4 to 32
     "Masked images in one pass where no number was given."
     largest = max(np.prod([size or 1 for size in layer.output.shape[1:]]) for layer in every_layer(model))
-    return int(np.clip(megabytes * 2**20 / (4 * largest), 4, 64))
+    return int(np.clip(megabytes * 2**20 / (4 * largest), 4, 32))
 
 # %% ../nbs/40_scorecam.ipynb #d724be26
 def class_count(

@@ -323,3 +323,6 @@ def test_the_steps_beyond_the_paper_can_be_left_out_one_by_one():
     assert np.allclose(bare, laid, atol=1e-6)
     assert np.allclose(fitted.set_params(whole_lines=True).mask(pictures, labels), at_peaks(bare, pictures[..., 0]), atol=1e-6)
     assert not np.allclose(fitted.set_params(whole_lines=False, slope=0.5).mask(pictures, labels), bare, atol=1e-3)
+    as_they_are = ScoreCAMDenoiser(map_exponent=1.0, **options).fit(few)
+    assert as_they_are.model_id_ == fitted.model_id_ and fitted.class_masks_.max() > 0
+    assert (fitted.class_masks_ >= as_they_are.class_masks_ - 1e-6).all() and not np.allclose(fitted.class_masks_, as_they_are.class_masks_)
