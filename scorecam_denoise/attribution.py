@@ -11,8 +11,8 @@ import numpy as np
 
 from .core import progress, quiet_keras
 from scorecam_denoise.scorecam import (
-    Network, check_images, check_question, check_whole, class_count, compiled, in_chunks, only_one, recipro_cam, replaced, resize_matrix, scale_maps,
-    score_cam, tail_layers,
+    Network, check_images, check_question, check_whole, class_count, in_chunks, only_one, opened, recipro_cam, replaced, resized, scale_maps, score_cam,
+    tail_layers,
 )  # fmt: skip
 
 quiet_keras()
@@ -61,7 +61,7 @@ def slope_of(
     layer: str | None = None,
 ) -> Slope:
     "The slope of a network's logits at a layer, compiled once."
-    return Slope(compiled(model, layer, False, False))
+    return Slope(opened(model, layer, fold=False))
 
 # %% ../nbs/41_attribution.ipynb #42774826
 def mean_slope(
@@ -107,8 +107,7 @@ def slope_cam(
         few = slice(start, start + batch_size)
         both = np.array(in_chunks(lambda some: slope.of(images[some[:, 0]], some[:, 1]), pairs[few], batch_size))
         features, slopes = both[:, 0], both[:, 1]
-        rows, columns = (resize_matrix(a, b) for a, b in zip(features.shape[1:3], images.shape[1:3]))
-        maps[few] = rows @ (weigh(features, slopes) * features).sum(-1) @ columns.T
+        maps[few] = resized((weigh(features, slopes) * features).sum(-1), images.shape[1:3])
     maps = maps.reshape(len(images), count, *images.shape[1:3]) if classes else maps
     return maps if raw or classes else scale_maps(maps)
 

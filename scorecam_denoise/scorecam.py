@@ -2,12 +2,12 @@
 
 # %% auto #0
 __all__ = ['PRESETS', 'TRACING', 'CHANNELS', 'spatial_layers', 'find_layer', 'tail_layers', 'head', 'probabilities',
-           'resize_matrix', 'baseline_images', 'Preset', 'channel_weights', 'every_layer', 'folded_into', 'foldings',
-           'asked_copy', 'fill_copy', 'has_bfloat16', 'replaced', 'only_one', 'Network', 'compiled', 'opened',
-           'in_chunks', 'batch_size_of', 'class_count', 'masked_probabilities', 'combine', 'clusters', 'spokesmen',
-           'Sweep', 'raw_score_cam', 'scale_maps', 'check_images', 'check_targets', 'find_preset', 'check_whole',
-           'plan_sweep', 'check_question', 'energy_explained', 'raw_maps', 'score_cam', 'place_probabilities',
-           'recipro_cam']
+           'resize_matrix', 'resized', 'baseline_images', 'Preset', 'channel_weights', 'every_layer', 'folded_into',
+           'foldings', 'asked_copy', 'fill_copy', 'has_bfloat16', 'replaced', 'only_one', 'Network', 'compiled',
+           'opened', 'in_chunks', 'batch_size_of', 'class_count', 'masked_probabilities', 'combine', 'clusters',
+           'spokesmen', 'Sweep', 'raw_score_cam', 'scale_maps', 'check_images', 'check_targets', 'find_preset',
+           'check_whole', 'plan_sweep', 'check_question', 'energy_explained', 'raw_maps', 'score_cam',
+           'place_probabilities', 'recipro_cam']
 
 # %% ../nbs/40_scorecam.ipynb #85f04949
 import warnings
@@ -113,6 +113,17 @@ def resize_matrix(
     else:
         position = np.clip((np.arange(target) + 0.5) * size / target - 0.5, 0, size - 1)
     return np.maximum(0, 1 - np.abs(position[:, None] - np.arange(size))).astype("float32")
+
+# %% ../nbs/40_scorecam.ipynb #22cabae7
+def resized(
+    maps: np.ndarray,  # (..., f, t)
+    shape: tuple,  # (frequency, time), pixels
+    *,
+    corners: bool = False,  # see `resize_matrix`
+) -> np.ndarray:  # (..., frequency, time)
+    "Maps at another size, by linear interpolation."
+    rows, columns = (resize_matrix(a, b, corners=corners) for a, b in zip(maps.shape[-2:], shape))
+    return rows @ maps @ columns.T
 
 # %% ../nbs/40_scorecam.ipynb #2c8f7edd
 def baseline_images(
@@ -416,14 +427,15 @@ def masked_probabilities(
 def combine(
     maps: np.ndarray,  # (n, k, f, t)
     weights: np.ndarray,  # (n, k, classes)
-    matrices: tuple,  # rows (frequency, f), columns (time, t)
+    shape: tuple,  # (frequency, time) of the images, pixels
     *,
+    corners: bool = False,  # see `resize_matrix`
     rectify: bool = False,  # ReLU before resizing, as tf-keras-vis does
 ) -> np.ndarray:  # float32 (n, classes, frequency, time)
     "The weighted sum of the maps for each class, at the image's size."
     n, k, f, t = maps.shape
     small = (weights.transpose(0, 2, 1) @ maps.reshape(n, k, f * t)).reshape(n, -1, f, t)
-    return matrices[0] @ (np.maximum(small, 0) if rectify else small) @ matrices[1].T
+    return resized(np.maximum(small, 0) if rectify else small, shape, corners=corners)
 
 # %% ../nbs/40_scorecam.ipynb #8c8513a4
 CHANNELS = (None, "kmeans", "std")  # ways to choose what is asked for
@@ -505,7 +517,7 @@ def raw_score_cam(
     questions = np.zeros(asked.shape[:2], bool)
     i, k = np.nonzero(member >= 0)
     questions[i, member[i, k]] = True
-    answers = np.repeat(silent[:, None], asked.shape[1], axis=1)
+    answers = np.zeros((*asked.shape[:2], silent.shape[1]), "float32")
     if questions.any():
         options = {"epsilon": 1e-7 if preset.library else 0.0, "batch_size": sweep.batch_size}
         answers[questions] = masked_probabilities(network, images, silence, asked, questions, matrices, **options)
@@ -515,7 +527,7 @@ def raw_score_cam(
     weights = channel_weights(masked, silent, varies & (member >= 0), preset) * summed[..., None]
     if targets is not None:
         weights = np.take_along_axis(weights, targets[:, None, None], axis=2)
-    return combine(maps, weights, matrices, rectify=sweep.rectify)
+    return combine(maps, weights, images.shape[1:3], corners=preset.library, rectify=sweep.rectify)
 
 # %% ../nbs/40_scorecam.ipynb #87ea7a66
 def scale_maps(
@@ -718,8 +730,7 @@ def recipro_cam(
     for i in progress(range(len(images)), desc="Recipro-CAM", disable=not show_progress):
         features = np.asarray(network.maps(images[i : i + 1]))[0].transpose(1, 2, 0)
         answers = place_probabilities(network, images[i : i + 1], features, width=width, batch_size=batch_size)
-        rows, columns = (resize_matrix(a, b) for a, b in zip(features.shape, images.shape[1:3]))
-        maps[i] = rows @ answers.transpose(2, 0, 1) @ columns.T
+        maps[i] = resized(answers.transpose(2, 0, 1), images.shape[1:3])
     maps = maps if classes else maps[np.arange(len(images)), targets]
     result = maps if raw or classes else scale_maps(maps, PRESETS["official"])
     if not explained:

@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from test_scorecam import CLASSES, classifier, pictures
+from test_scorecam import CLASSES, classifier, pictures, trained  # noqa: F401  (a fixture)
 
 from scorecam_denoise.attribution import ATTRIBUTIONS, grad_cam, grad_cam_plus_plus, hires_cam, positive_slope, slope_of
 from scorecam_denoise.core import ScorecamError, set_seed
@@ -12,19 +12,6 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore:The structure of `inputs`", "ignore:Please import `zoom`", "ignore:.*maps are flat", "ignore:Do NOT specify"
 )
 SLOPES = {"grad-cam": grad_cam, "grad-cam++": grad_cam_plus_plus, "hires-cam": hires_cam}
-
-
-@pytest.fixture(scope="module")
-def trained():
-    "A network that tells the three kinds of pictures apart, and its logits twin."
-    set_seed(0)
-    images, labels = pictures(240)
-    network = classifier()
-    network.compile(keras.optimizers.Adam(1e-2), "sparse_categorical_crossentropy")
-    network.fit(images, labels, epochs=6, batch_size=16)
-    logits = classifier(end=None)
-    logits.set_weights(network.get_weights())
-    return network, logits
 
 
 @pytest.mark.parametrize("layer", ["conv_1", "conv_2"])

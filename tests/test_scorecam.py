@@ -1,4 +1,6 @@
 "Score-CAM: equal to plain NumPy and to tf-keras-vis, whatever else is in the batch; bad input is told."
+from contextlib import contextmanager
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -6,7 +8,7 @@ from scipy.ndimage import zoom
 
 from scorecam_denoise.core import ScorecamError, set_seed
 from scorecam_denoise.scorecam import (
-    PRESETS, Preset, Sweep, asked_copy, baseline_images, energy_explained, fill_copy, foldings, head, opened, raw_maps, recipro_cam, resize_matrix, scale_maps,
+    PRESETS, Preset, Sweep, asked_copy, baseline_images, energy_explained, fill_copy, foldings, head, opened, raw_maps, recipro_cam, replaced, resize_matrix, scale_maps,
     score_cam, spatial_layers, spokesmen,
 )
 import keras  # noqa: E402  (after the package has made it quiet)
@@ -172,15 +174,22 @@ def test_a_given_baseline_equals_the_named_one(trained):
     assert baseline_images(images, np.ones((24, 1, 1))).shape == (1, 24, 1, 1)
 
 
+@contextmanager
+def questions(engine):
+    "The numbers of the maps that are asked for meanwhile, an array for each call."
+    asked, ask = [], engine.ask_masked
+    with replaced(engine, "ask_masked", lambda *given: asked.append(given[4]) or ask(*given)):
+        yield asked
+
+
 @pytest.mark.parametrize("preset", PRESETS)
 def test_constant_channels_cost_no_pass_and_change_nothing(preset):
     set_seed(1)
     network = classifier(dead=2)
     images, labels = pictures(4, seed=3)
-    engine, asked = opened(network, "relu_2", fold=not PRESETS[preset].library), []
-    ask, engine.ask_masked = engine.ask_masked, lambda *a: asked.append(len(a[3])) or ask(*a)
-    maps = score_cam(network, images, labels, layer="relu_2", preset=preset, raw=True, batch_size=16)
-    assert sum(asked) == 32 and np.isfinite(maps).all()
+    with questions(opened(network, "relu_2", fold=not PRESETS[preset].library)) as asked:
+        maps = score_cam(network, images, labels, layer="relu_2", preset=preset, raw=True, batch_size=16)
+    assert len(np.concatenate(asked)) == 32 and np.isfinite(maps).all()
     features = keras.Model(network.inputs, network.get_layer("relu_2").output).predict(images)
     assert (np.ptp(features, axis=(1, 2)) > 0).sum() == 30
 
@@ -405,12 +414,10 @@ def test_as_many_clusters_as_channels_is_exact(trained):
 def test_fewer_questions_explain_most_and_do_not_depend_on_the_batch(trained, channels, preset):
     network, _ = trained
     images, labels = pictures(6, seed=1)
-    engine, asked = opened(network, fold=not PRESETS[preset].library), []
-    ask, engine.ask_masked = engine.ask_masked, lambda *a: asked.append(len(a[3])) or ask(*a)
     options = dict(channels=channels, n=4, preset=preset, batch_size=8, raw=True)
-    maps = score_cam(network, images, labels, **options)
-    assert sum(asked) == 24
-    engine.ask_masked = ask
+    with questions(opened(network, fold=not PRESETS[preset].library)) as asked:
+        maps = score_cam(network, images, labels, **options)
+    assert len(np.concatenate(asked)) == 24
     for i in range(6):
         assert np.abs(maps[i] - score_cam(network, images[i : i + 1], labels[i], **options)[0]).max() < 1e-5
     _, share = score_cam(network, images, labels, explained=5, **options)
@@ -437,9 +444,8 @@ def test_std_leaves_constant_maps_out():
     images, labels = pictures(3)
     exact = score_cam(network, images, labels, layer="conv_2", raw=True)
     assert np.abs(score_cam(network, images, labels, layer="conv_2", raw=True, channels="std", n=5) - exact).max() < 1e-5
-    engine, asked = opened(network, "conv_2", fold=False), []
-    ask, engine.ask_masked = engine.ask_masked, lambda *a: asked.append(a[4]) or ask(*a)
-    kept = score_cam(network, images, labels, layer="conv_2", preset="tf_keras_vis", raw=True, channels="std", n=5, batch_size=2)
+    with questions(opened(network, "conv_2", fold=False)) as asked:
+        kept = score_cam(network, images, labels, layer="conv_2", preset="tf_keras_vis", raw=True, channels="std", n=5, batch_size=2)
     assert len(np.concatenate(asked)) == 6
     features = keras.Model(network.inputs, network.get_layer("conv_2").output).predict(images)
     whole = score_cam(network, images, labels, layer="conv_2", preset="tf_keras_vis", raw=True)
