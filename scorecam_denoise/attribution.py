@@ -12,7 +12,7 @@ import numpy as np
 from .core import progress, quiet_keras
 from scorecam_denoise.scorecam import (
     Network, check_images, check_question, check_whole, class_count, in_chunks, only_one, opened, recipro_cam, replaced, resized, scale_maps, score_cam,
-    tail_layers,
+    tail_layers, watched,
 )  # fmt: skip
 
 quiet_keras()
@@ -38,15 +38,8 @@ class Slope:
             return self.network.model(images, training=False)
 
     def _of(self, images, targets):
-        layer, caught = self.network.layer, []
-        call = layer.call
-
-        def watched(*args, **options):
-            caught.append(call(*args, **options))
-            tape.watch(caught[-1])
-            return caught[-1]
-
-        with tf.GradientTape(watch_accessed_variables=False) as tape, replaced(layer, "call", watched):
+        layer = self.network.layer
+        with tf.GradientTape(watch_accessed_variables=False) as tape, watched(layer, lambda output: tape.watch(output) or output) as caught:
             logits = tf.cast(self.logits(images), tf.float32)
             logits = tf.concat([-logits, logits], 1) if logits.shape[-1] == 1 else logits
             values = tf.gather(logits, targets, batch_dims=1)

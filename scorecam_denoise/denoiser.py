@@ -4,9 +4,9 @@
 __all__ = ['FORMAT', 'labelled', 'fingerprints', 'explain', 'learn_class', 'first_row_of', 'frequencies_of', 'weights_id',
            'check_target', 'save_model', 'load_model', 'ScoreCAMDenoiser', 'fit_denoiser', 'learn_masks', 'check_share',
            'check_settings', 'class_index', 'match_classes', 'class_logits', 'class_probabilities', 'learn_line_weight',
-           'class_profiles_for', 'class_shares', 'class_masks_for', 'own_maps', 'overlay_images', 'learn_thresholds',
-           'thresholds', 'recording_blocks', 'listen', 'result_header', 'masked_blocks', 'pictures', 'prepare',
-           'gather', 'picture_attrs', 'write_result']
+           'class_profiles_for', 'class_shares', 'class_masks_for', 'overlay_images', 'learn_thresholds', 'thresholds',
+           'recording_blocks', 'listen', 'result_header', 'masked_blocks', 'pictures', 'prepare', 'gather',
+           'picture_attrs', 'write_result']
 
 # %% ../nbs/51_denoiser.ipynb #c4670a68
 import hashlib
@@ -25,7 +25,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from . import __version__
-from .attribution import ATTRIBUTIONS, hires_cam
+from .attribution import ATTRIBUTIONS
 from .core import ScorecamError, atomic_path, progress, quiet_keras
 from .datasets import config_of
 from .masks import OVERLAYS, at_peaks, auto_threshold, class_mask, congealed, contrasted, divide_by_maximum, keep, line_profiles, matched, overlay, signature, stretched
@@ -121,7 +121,7 @@ def frequencies_of(
     return denoiser.config_.frequencies if denoiser.config_ else first_row_of(None) + np.arange(float(rows))
 
 # %% ../nbs/51_denoiser.ipynb #6971d2a6
-FORMAT = "scorecam-denoise model 3"  # what denoiser.json says it is
+FORMAT = "scorecam-denoise model 4"  # what denoiser.json says it is
 
 # %% ../nbs/51_denoiser.ipynb #bedccd99
 def weights_id(
@@ -218,7 +218,6 @@ class ScoreCAMDenoiser(BaseEstimator):
         rate_tolerance: float = 0.05,  # share by which an individual's frequencies may differ from another's; 0: as the paper
         contrast: float = 0.5,  # share of the other classes' mean mask that is taken away; 0: as the paper
         map_exponent: float = 0.5,  # of the representatives' maps before they are averaged; 1: as the paper
-        slope: float = 0.5,  # exponent of HiResCAM in an image's own map; 0: as the paper
         whole_lines: bool = True,  # a line is judged at its peak; False: as the paper, pixel by pixel
         line_weight: float | str = "auto",  # [0, 1], of the agreement of lines when a class is named; 0: as the paper; "auto": found by `fit`
         overlay: str = "weighted",  # of class mask and own map: "weighted", "geometric", "add", "max", "mean"
@@ -230,7 +229,7 @@ class ScoreCAMDenoiser(BaseEstimator):
         self.network, self.training, self.n_representatives = network, training, n_representatives
         self.method, self.cam_layer, self.preset, self.baseline = method, cam_layer, preset, baseline
         self.rate_tolerance, self.contrast = rate_tolerance, contrast
-        self.map_exponent, self.slope, self.whole_lines = map_exponent, slope, whole_lines
+        self.map_exponent, self.whole_lines = map_exponent, whole_lines
         self.line_weight = line_weight
         self.overlay, self.threshold, self.augment = overlay, threshold, augment
         self.random_state, self.verbose = random_state, verbose
@@ -241,7 +240,7 @@ class ScoreCAMDenoiser(BaseEstimator):
         own = dict(
             network=dict(levels=(), filters=(16, 32, 32), kernel=(3, 3), pool=(1, 2), dense=128, embedding=64), cam_layer="relu_3",
             training=dict(augment=False), preset="official", baseline="zero", n_representatives="elbow", rate_tolerance=0.0, contrast=0.0,
-            map_exponent=1.0, slope=0.0, whole_lines=False, line_weight=0.0, overlay="add", threshold=0.75,
+            map_exponent=1.0, whole_lines=False, line_weight=0.0, overlay="add", threshold=0.75,
         )  # fmt: skip
         return cls(**(own | changes))
 
@@ -321,6 +320,7 @@ def fit_denoiser(
     table = pd.DataFrame(table).drop_duplicates(ignore_index=True)
     denoiser.recordings_ = table.assign(fingerprint=table["recording"].map(fingerprints(images, recordings)))
     learn_masks(denoiser, images, index, learnt)
+    denoiser.thresholds_ = learn_thresholds(denoiser, images[learnt], index[learnt])
     denoiser.line_weight_ = learn_line_weight(denoiser, images[history.validation], index[history.validation])
     return denoiser
 
@@ -331,7 +331,7 @@ def learn_masks(
     index: np.ndarray,  # int (n,), class indices
     learnt: np.ndarray,  # int, the images to learn from
 ) -> ScoreCAMDenoiser:
-    "Learns each class's mask and threshold."
+    "Learns each class's mask."
     masks, registered, denoiser.representatives_ = [], [], {}
     for target, label in enumerate(progress(denoiser.classes_, desc="class masks", disable=not denoiser.verbose)):
         own = learnt[index[learnt] == target]
@@ -340,7 +340,6 @@ def learn_masks(
         registered.append(profile)
         denoiser.representatives_[label] = own[chosen]
     denoiser.class_masks_, denoiser.registered_ = np.stack(masks), np.stack(registered).astype("float32")
-    denoiser.thresholds_ = learn_thresholds(denoiser, images[learnt], index[learnt])
     return denoiser
 
 # %% ../nbs/51_denoiser.ipynb #3e6f603b
@@ -365,9 +364,8 @@ def check_settings(
     "Raises ScorecamError where a setting cannot be used."
     check_share(denoiser.threshold)
     check_share(denoiser.line_weight, "line_weight")
-    for name, value in (("map_exponent", denoiser.map_exponent), ("slope", denoiser.slope)):
-        if not (isinstance(value, int | float) and 0 <= value < np.inf):
-            raise ScorecamError(f"{name} {value!r}: expected a number of at least 0")
+    if not (isinstance(denoiser.map_exponent, int | float) and 0 <= denoiser.map_exponent < np.inf):
+        raise ScorecamError(f"map_exponent {denoiser.map_exponent!r}: expected a number of at least 0")
     for name, value, known in (("method", denoiser.method, ATTRIBUTIONS), ("overlay", denoiser.overlay, OVERLAYS), ("preset", denoiser.preset, PRESETS)):
         if value not in known:
             raise ScorecamError(f"{name} {value!r} is not known: choose one of {', '.join(known)}")
@@ -477,26 +475,13 @@ def class_masks_for(
     return np.repeat(profiles[:, :, None], images.shape[2], axis=2)
 
 # %% ../nbs/51_denoiser.ipynb #8351524f
-def own_maps(
-    denoiser: ScoreCAMDenoiser,  # with a network
-    images: np.ndarray,  # float32 (n, frequency, time, 1)
-    targets: np.ndarray,  # int (n,), class indices
-) -> np.ndarray:  # float32 (n, frequency, time), at least 0
-    "What in each image speaks for its target class, and from where."
-    maps = explain(denoiser, images, targets)
-    if not denoiser.slope:
-        return maps
-    places = np.maximum(hires_cam(denoiser.model_, images, targets, layer=denoiser.cam_layer, raw=True), 0)
-    return maps * (divide_by_maximum(places) + 0.02) ** denoiser.slope
-
-# %% ../nbs/51_denoiser.ipynb #2cd87372
 def overlay_images(
     denoiser: ScoreCAMDenoiser,  # fitted
     images: np.ndarray,  # float32 (n, frequency, time, 1)
     shares: np.ndarray,  # float32 (n, classes), probability of each class
 ) -> np.ndarray:  # float32 (n, frequency, time), [0, 1]
     "The mask of each image for its most probable class."
-    masks = overlay(class_masks_for(denoiser, images, shares), own_maps(denoiser, images, shares.argmax(axis=1)), how=denoiser.overlay)
+    masks = overlay(class_masks_for(denoiser, images, shares), explain(denoiser, images, shares.argmax(axis=1)), how=denoiser.overlay)
     return at_peaks(masks, images[..., 0]) if denoiser.whole_lines else masks
 
 # %% ../nbs/51_denoiser.ipynb #8ac32303

@@ -200,7 +200,7 @@ def signature(
 def auto_threshold(
     masks: np.ndarray,  # (..., frequency, time) in [0, 1], as overlaid
     *,
-    offset: float = 0.1,  # added to the values while the threshold is looked for
+    offset: float = 0.5,  # added to the values while the threshold is looked for
 ) -> float:  # [0, 1]; 0.5 where all values are alike
     "Li's minimum cross-entropy threshold of the masks' values: no truth is asked for."
     values = np.sort(check_maps(masks, "masks").ravel().astype("float64")) + offset

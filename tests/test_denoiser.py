@@ -261,7 +261,7 @@ def test_a_folder_of_something_else_is_never_replaced(tmp_path):
         ({"threshold": 1.2}, "outside"), ({"overlay": "multiply"}, "geometric"), ({"method": "guess"}, "score-cam"),
         ({"n_representatives": 0}, "positive"), ({"augment": "wgan"}, "augment"), ({"preset": "mine"}, "official"),
         ({"cam_layer": "conv_9"}, "presence"), ({"baseline": "silence"}, "level"),
-        ({"slope": -1}, "slope -1: expected"), ({"map_exponent": "half"}, "map_exponent 'half'"),
+        ({"map_exponent": -1}, "map_exponent -1: expected"), ({"map_exponent": "half"}, "map_exponent 'half'"),
     ],
 )  # fmt: skip
 def test_settings_that_cannot_be_used_say_which_can(settings, words):
@@ -299,7 +299,7 @@ def test_the_preset_of_the_paper():
     paper = ScoreCAMDenoiser.paper(random_state=3)
     assert (paper.overlay, paper.threshold, paper.preset, paper.baseline) == ("add", 0.75, "official", "zero")
     assert paper.n_representatives == "elbow" and paper.random_state == 3
-    assert (paper.map_exponent, paper.slope, paper.whole_lines, paper.contrast, paper.line_weight) == (1, 0, False, 0, 0)
+    assert (paper.map_exponent, paper.whole_lines, paper.contrast, paper.line_weight) == (1, False, 0, 0)
 
 
 @pytest.mark.parametrize("method", ATTRIBUTIONS)
@@ -316,13 +316,12 @@ def test_the_steps_beyond_the_paper_can_be_left_out_one_by_one():
     few = windows(range(2))
     pictures, labels = few.image.values[..., None], few.label.values
     options = dict(network={"dense": 8}, training={"epochs": 1, "validation_fraction": 0}, n_representatives=2, verbose=False)
-    fitted = ScoreCAMDenoiser(whole_lines=False, slope=0.0, **options).fit(few)
+    fitted = ScoreCAMDenoiser(whole_lines=False, **options).fit(few)
     bare = fitted.mask(pictures, labels)
     own = explain(fitted, pictures, class_index(fitted.classes_, labels))
     laid = overlay(class_masks_for(fitted, pictures, class_shares(fitted.classes_, labels)), own, how="weighted")
     assert np.allclose(bare, laid, atol=1e-6)
     assert np.allclose(fitted.set_params(whole_lines=True).mask(pictures, labels), at_peaks(bare, pictures[..., 0]), atol=1e-6)
-    assert not np.allclose(fitted.set_params(whole_lines=False, slope=0.5).mask(pictures, labels), bare, atol=1e-3)
     as_they_are = ScoreCAMDenoiser(map_exponent=1.0, **options).fit(few)
     assert as_they_are.model_id_ == fitted.model_id_ and fitted.class_masks_.max() > 0
     assert (fitted.class_masks_ >= as_they_are.class_masks_ - 1e-6).all() and not np.allclose(fitted.class_masks_, as_they_are.class_masks_)

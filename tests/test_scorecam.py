@@ -1,15 +1,20 @@
 "Score-CAM: equal to plain NumPy and to tf-keras-vis, whatever else is in the batch; bad input is told."
+
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from threading import Event, Thread
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from scipy.ndimage import zoom
+from threadpoolctl import threadpool_info
 
 from scorecam_denoise.core import ScorecamError, set_seed
 from scorecam_denoise.scorecam import (
-    PRESETS, Preset, Sweep, asked_copy, baseline_images, energy_explained, fill_copy, foldings, head, opened, raw_maps, recipro_cam, replaced, resize_matrix, scale_maps,
-    score_cam, spatial_layers, spokesmen,
+    PRESETS, Preset, Sweep, asked_copy, baseline_images, batch_size_of, clusters, energy_explained, fill_copy, foldings, head, opened, raw_maps, recipro_cam, replaced, resize_matrix, scale_maps,
+    score_cam, spatial_layers, spokesmen, watched,
 )
 import keras  # noqa: E402  (after the package has made it quiet)
 
@@ -640,3 +645,58 @@ def test_readers_that_come_later_change_nothing():
     before = score_cam(network, images, labels, raw=True)
     keras.Model(network.inputs, keras.layers.GlobalMaxPooling2D()(network.get_layer("conv_2").output))
     assert np.abs(before - score_cam(network, images, labels, raw=True)).max() < 1e-6
+
+
+@pytest.mark.parametrize("shape", [(128, 16), (256, 24), (60, 50)])
+def test_clusters_see_every_row(shape):
+    rng = np.random.default_rng(0)
+    rows = rng.choice(shape[0], 3, replace=False)
+    maps = np.zeros((12, *shape), "float32")
+    for k, map_ in enumerate(maps):
+        map_[rows[k % 3], : rng.integers(shape[1] // 2, shape[1] + 1)] = 1
+    found = clusters(maps, 3)
+    assert len(set(found)) == 3 and all(len(set(found[k::3])) == 1 for k in range(3))
+
+
+def test_clusters_repeat_and_warn_of_nothing():
+    maps = np.random.default_rng(0).random((20, 40, 30)).astype("float32")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = [clusters(maps, 5) for _ in range(2)]
+    assert (found[0] == found[1]).all() and set(found[0]) == set(range(max(found[0]) + 1))
+
+
+def test_threads_leave_blas_as_they_found_it():
+    maps = np.random.default_rng(0).random((1, 64, 32, 32)).astype("float32")
+    counts = lambda: [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
+    before = counts()
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: spokesmen(maps, np.ones((1, 64), bool), "kmeans", 8), range(24)))
+    assert counts() == before
+
+
+def test_a_layer_is_watched_as_it_is_while_another_thread_replaces_it():
+    model, inside, done = classifier(), Event(), Event()
+    layer = model.get_layer("conv_2")
+
+    def replace_it():
+        with replaced(layer, "call", lambda *_, **__: tf.zeros((1, 2, 2, 1))):
+            inside.set()
+            done.wait(0.5)
+
+    other = Thread(target=replace_it)
+    other.start()
+    inside.wait()
+    with watched(layer) as caught:
+        model(pictures(2)[0])
+    other.join()
+    assert len(caught) == 1 and caught[0].shape[0] == 2 and "call" not in vars(layer)
+    with pytest.raises(ZeroDivisionError), watched(layer):
+        1 / 0
+    assert "call" not in vars(layer)
+
+
+def test_images_and_masked_images_in_memory_are_bounded():
+    assert [Sweep(batch_size=size).step for size in (1, 16, 64, 512)] == [1, 4, 8, 8]
+    big, small = (keras.Sequential([keras.Input((side, side, 1)), keras.layers.Conv2D(8, 1), keras.layers.GlobalMaxPooling2D()]) for side in (1024, 8))
+    assert (batch_size_of(big), batch_size_of(small)) == (4, 64)
