@@ -69,7 +69,7 @@ def report(
         return
     if total == 1:
         raise ScorecamError(str(next(iter(bad.values()))))
-    print(f"error: {len(bad)} of {total} files could not be used, the others are done:", file=sys.stderr)
+    print(f"error: {len(bad)} of {total} files could not be used{', the others are done' * (len(bad) < total)}:", file=sys.stderr)
     for file, reason in bad.items():
         text = " ".join(str(reason).split())
         print(f"  {text if str(file) in text else f'{file}: {text}'}", file=sys.stderr)
