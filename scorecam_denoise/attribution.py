@@ -9,9 +9,9 @@ from functools import lru_cache, partial
 
 import numpy as np
 
-from .core import progress, quiet_keras
+from .core import check_whole, progress, quiet_keras
 from scorecam_denoise.scorecam import (
-    Network, check_images, check_question, check_whole, class_count, in_chunks, only_one, opened, recipro_cam, replaced, resized, scale_maps, score_cam,
+    Network, check_images, check_question, class_count, in_chunks, only_one, opened, recipro_cam, replaced, resized, scale_maps, score_cam,
     tail_layers, watched,
 )  # fmt: skip
 

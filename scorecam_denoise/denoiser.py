@@ -27,7 +27,7 @@ from sklearn.utils.validation import check_is_fitted
 from . import __version__
 from .attribution import ATTRIBUTIONS
 from .core import ScorecamError, atomic_path, progress, quiet_keras
-from .datasets import config_of
+from .datasets import check_pictures, config_of
 from .masks import OVERLAYS, at_peaks, auto_threshold, class_mask, congealed, contrasted, divide_by_maximum, keep, line_profiles, matched, overlay, signature, stretched
 from .networks import spec_cnn
 from .representatives import answers, embeddings, representatives
@@ -54,15 +54,12 @@ def labelled(
         images = windows["image"].values[..., None]
         labels, groups, recordings = (windows[name].values for name in ("label", "group", "recording"))
     else:
-        images, labels = np.asarray(images, "float32"), np.asarray(labels)
+        images, labels = np.asarray(images), np.asarray(labels)
         groups = np.arange(len(images)) if groups is None else np.asarray(groups)
         recordings = groups
-    if images.ndim != 4 or images.shape[-1] != 1:
-        raise ScorecamError(f"images of shape {images.shape}: expected (n, frequency, time, 1)")
+    images = check_pictures(images)
     if labels.shape != (len(images),) or groups.shape != (len(images),):
         raise ScorecamError(f"{len(images)} images, labels of shape {labels.shape}, groups of shape {groups.shape}: expected one of each")
-    if not np.isfinite(images).all() or images.min() < 0 or images.max() > 1:
-        raise ScorecamError("images hold values outside [0, 1], or NaN: make them with spectrogram_image or load_folder")
     if len(np.unique(labels)) < 2:
         raise ScorecamError(f"one class ({', '.join(map(str, np.unique(labels)))}): at least two are needed to learn what tells them apart")
     return images, labels, groups, recordings, config

@@ -6,8 +6,8 @@ __all__ = ['PRESETS', 'TRACING', 'CHANNELS', 'BLAS', 'BLAS_LOCK', 'spatial_layer
            'folded_into', 'foldings', 'asked_copy', 'fill_copy', 'finalize', 'has_bfloat16', 'replaced', 'watched',
            'only_one', 'Network', 'compiled', 'opened', 'in_chunks', 'batch_size_of', 'class_count',
            'masked_probabilities', 'combine', 'clusters', 'spokesmen', 'Sweep', 'raw_score_cam', 'scale_maps',
-           'check_images', 'check_targets', 'find_preset', 'check_whole', 'plan_sweep', 'check_question',
-           'energy_explained', 'raw_maps', 'score_cam', 'place_probabilities', 'recipro_cam']
+           'check_images', 'check_targets', 'find_preset', 'plan_sweep', 'check_question', 'energy_explained',
+           'raw_maps', 'score_cam', 'place_probabilities', 'recipro_cam']
 
 # %% ../nbs/40_scorecam.ipynb #85f04949
 import warnings
@@ -22,7 +22,7 @@ from scipy.cluster.vq import kmeans2
 from scipy.special import softmax
 from threadpoolctl import ThreadpoolController
 
-from .core import ScorecamError, progress, quiet_keras
+from .core import ScorecamError, check_whole, progress, quiet_keras
 
 quiet_keras()
 import keras
@@ -606,16 +606,6 @@ def find_preset(
         raise ScorecamError(f"preset {preset!r}: expected one of {', '.join(PRESETS)}")
     preset = preset if isinstance(preset, Preset) else PRESETS[preset]
     return preset, preset.baseline if baseline is None else baseline
-
-# %% ../nbs/40_scorecam.ipynb #035d4b81
-def check_whole(
-    least: int = 1,
-    **numbers,  # by name
-) -> None:
-    "Raises ScorecamError where a number is not whole or too small."
-    for name, value in numbers.items():
-        if not isinstance(value, int | np.integer) or value < least:
-            raise ScorecamError(f"{name}={value!r}: expected a whole number of {least} or more")
 
 # %% ../nbs/40_scorecam.ipynb #b7392044
 def plan_sweep(

@@ -21,7 +21,8 @@ from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from .core import ScorecamError, atomic_path, progress, quiet_keras
+from .core import ScorecamError, atomic_path, check_whole, progress, quiet_keras
+from .datasets import check_pictures
 from .networks import critic, generator
 
 quiet_keras()
@@ -225,36 +226,26 @@ def load_training(
     try:
         about = json.loads((folder / "history.json").read_text())
         other = [name for name in settings if about["settings"][name] != settings[name]]
-        with np.load(folder / "variables.npz") as file:
-            values = [file[name] for name in file.files]
-        for variable, value in zip(trainer.variables, [] if other else values, strict=not other):
-            variable.assign(value)
-        history = about["history"]
+        if not other:
+            with np.load(folder / "variables.npz") as file:
+                for variable, name in zip(trainer.variables, file.files, strict=True):
+                    variable.assign(file[name])
+            return about["history"]
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise ScorecamError(f"{folder} holds no training that can be taken up ({type(error).__name__}): choose another folder, or remove it") from error
-    if other:
-        raise ScorecamError(f"{folder} holds a training with other {', '.join(other)}: choose another folder")
-    return history
+    raise ScorecamError(f"{folder} holds a training with other {', '.join(other)}: choose another folder")
 
 # %% ../nbs/22_wgan.ipynb #f465e4a7
 def check_real(
     images: np.ndarray,  # (n, frequency, time, 1)
     loss: str,  # a key of LOSSES
-    **numbers,  # by name, whole ones of at least 1
 ) -> np.ndarray:  # float32
     "The images as float32; ScorecamError where no generator can learn from them."
-    images = np.asarray(images, "float32")
-    for name, value in numbers.items():
-        if not isinstance(value, int | np.integer) or value < 1:
-            raise ScorecamError(f"{name}={value!r}: expected a whole number of 1 or more")
+    images = check_pictures(images)
     if loss not in LOSSES:
         raise ScorecamError(f"loss {loss!r} is not known: choose one of {', '.join(LOSSES)}")
-    if images.ndim != 4 or images.shape[-1] != 1:
-        raise ScorecamError(f"images of shape {images.shape}: expected (n, frequency, time, 1)")
     if len(images) < 4:
         raise ScorecamError(f"{len(images)} image{'s' * (len(images) != 1)}: a batch takes at least 4, and several dozen to be worth it")
-    if not np.isfinite(images).all() or images.min() < 0 or images.max() > 1:
-        raise ScorecamError("images hold values outside [0, 1], or NaN: make them with spectrogram_image or load_folder")
     return images
 
 # %% ../nbs/22_wgan.ipynb #7649b1e9
@@ -300,7 +291,8 @@ def fit_wgan(
     show_progress: bool = True,
 ) -> Wgan:
     "Trains a generator of one class's images until its critic's estimate of the distance is flat."
-    images = check_real(images, loss, updates=updates, n_critic=n_critic, batch_size=batch_size, latent_dim=latent_dim, span=span)
+    images = check_real(images, loss)
+    check_whole(updates=updates, n_critic=n_critic, batch_size=batch_size, latent_dim=latent_dim, span=span)
     recipe = LOSSES[loss] if learning_rate is None else replace(LOSSES[loss], learning_rate=learning_rate)
     options = dict(batch_size=min(batch_size, len(images)), latent_dim=latent_dim, generator_options=generator_options or {}, critic_options=critic_options or {}, seed=seed)
     digest = hashlib.sha256(np.ascontiguousarray(images).tobytes()).hexdigest()[:12]
