@@ -37,6 +37,7 @@ from scorecam_denoise.spectrogram import (
     resampled_length, spectrogram_image, stft, tile, write_audio,
 )  # fmt: skip
 from .training import fit_classifier, validation_split
+from .wgan import made_images
 
 quiet_keras()
 import keras
@@ -219,7 +220,8 @@ class ScoreCAMDenoiser(BaseEstimator):
         line_weight: float | str = "auto",  # [0, 1], of the agreement of lines when a class is named; 0: as the paper; "auto": found by `fit`
         overlay: str = "weighted",  # of class mask and own map: "weighted", "geometric", "add", "max", "mean"
         threshold: float | str = "auto",  # [0, 1], or "auto": chosen for each class by `fit`
-        augment: str | None = None,  # reserved for samples of a generator; None: none
+        augment: str | None = None,  # "wgan": the network also learns from images that a generator makes of each class; None: from real ones alone
+        wgan: dict | None = None,  # options of made_images, where augment is "wgan"
         random_state: int = 0,
         verbose: bool = True,  # show progress
     ):
@@ -228,7 +230,8 @@ class ScoreCAMDenoiser(BaseEstimator):
         self.rate_tolerance, self.contrast = rate_tolerance, contrast
         self.map_exponent, self.whole_lines = map_exponent, whole_lines
         self.line_weight = line_weight
-        self.overlay, self.threshold, self.augment = overlay, threshold, augment
+        self.overlay, self.threshold = overlay, threshold
+        self.augment, self.wgan = augment, wgan
         self.random_state, self.verbose = random_state, verbose
 
     @classmethod
@@ -238,6 +241,7 @@ class ScoreCAMDenoiser(BaseEstimator):
             network=dict(levels=(), filters=(16, 32, 32), kernel=(3, 3), pool=(1, 2), dense=128, embedding=64), cam_layer="relu_3",
             training=dict(augment=False), preset="official", baseline="zero", n_representatives="elbow", rate_tolerance=0.0, contrast=0.0,
             map_exponent=1.0, whole_lines=False, line_weight=0.0, overlay="add", threshold=0.75,
+            augment="wgan", wgan=dict(loss="clip", updates=150, n_critic=5, batch_size=20, learning_rate=5e-5),
         )  # fmt: skip
         return cls(**(own | changes))
 
@@ -299,20 +303,20 @@ def fit_denoiser(
     seed, speed = denoiser.random_state, dict(first_row=first_row_of(config))
     training = speed | dict(stretch=0.3 * denoiser.rate_tolerance, batch_size=16) | (denoiser.training or {})
     network = speed | dict(speeds=denoiser.rate_tolerance, seed=seed) | (denoiser.network or {})
-    validation_split(labels, groups, fraction=training.get("validation_fraction", 0.2), seed=seed)  # names the class that is too small
+    training = dict(random_state=seed, show_progress=denoiser.verbose) | training
+    learnt = validation_split(labels, groups, fraction=training.get("validation_fraction", 0.2), seed=training["random_state"])[0]
     denoiser.config_ = config
     denoiser.classes_, index = np.unique(labels, return_inverse=True)
     denoiser.model_ = spec_cnn(images.shape[1:], len(denoiser.classes_), **network)
     find_layer(denoiser.model_, denoiser.cam_layer)
-    history = fit_classifier(
-        denoiser.model_, images, index, groups=groups, **({"random_state": seed, "show_progress": denoiser.verbose} | training)
-    )
+    wgan = dict(seed=seed, show_progress=denoiser.verbose) | (denoiser.wgan or {})
+    made = made_images(images[learnt], index[learnt], **wgan) if denoiser.augment else None
+    history = fit_classifier(denoiser.model_, images, index, groups=groups, made=made, **training)
     denoiser.history_ = history.curves
     denoiser.figures_ = dict(epochs=len(history.curves["loss"]), best_epoch=history.best_epoch)
     if len(history.validation):
         denoiser.figures_ |= dict(validation_accuracy=history.best["val_accuracy"], n_validation=len(history.validation))
     denoiser.model_id_ = weights_id(denoiser.model_)
-    learnt = np.setdiff1d(np.arange(len(images)), history.validation)
     table = dict(recording=recordings, group=groups, label=labels, validation=~np.isin(np.arange(len(images)), learnt))
     table = pd.DataFrame(table).drop_duplicates(ignore_index=True)
     denoiser.recordings_ = table.assign(fingerprint=table["recording"].map(fingerprints(images, recordings)))
@@ -371,8 +375,8 @@ def check_settings(
         raise ScorecamError(f"n_representatives {n!r}: expected a positive number, or 'elbow'")
     if isinstance(denoiser.baseline, str):
         baseline_images(np.zeros((1, 1, 1, 1), "float32"), denoiser.baseline)
-    if denoiser.augment is not None:
-        raise ScorecamError(f"augment {denoiser.augment!r} is not known: this version has none (None)")
+    if denoiser.augment not in (None, "wgan"):
+        raise ScorecamError(f"augment {denoiser.augment!r} is not known: choose 'wgan', or None")
 
 # %% ../nbs/51_denoiser.ipynb #9820ee72
 def class_index(

@@ -180,22 +180,23 @@ def generator(
     shape: tuple,  # (frequency, time, 1) of an image, bins and frames
     *,
     latent_dim: int = 100,  # random numbers that make one image
-    filters: tuple = (64, 32, 16),  # channels of the coarse picture, and of each that is twice as large
-    kernel: tuple = (4, 4),  # (frequency, time), bins and frames
+    filters: tuple = (32, 16, 8),  # channels of the coarse picture, and of each larger one
+    kernel: tuple = (3, 8),  # (frequency, time), bins and frames
+    step: tuple = (1, 4),  # by how much each picture is larger than the one before it, (frequency, time)
     seed: int = 0,  # of the initial weights
 ) -> keras.Model:  # (n, latent_dim) → (n, frequency, time, 1) in [0, 1]
     "A decoder of transposed convolutions: random numbers, or embeddings, to images."
     seeds = count(100 * seed)
     start = lambda: keras.initializers.RandomNormal(stddev=0.02, seed=next(seeds))
-    rows, frames = (-(-size // 2 ** len(filters)) for size in shape[:2])
+    rows, frames = (-(-size // factor ** len(filters)) for size, factor in zip(shape, step))
     x = noise = keras.Input((latent_dim,), name="latent")
     x = layers.Dense(rows * frames * filters[0], use_bias=False, kernel_initializer=start(), name="coarse")(x)
     x = layers.Reshape((rows, frames, filters[0]), name="picture")(x)
     for k, channels in enumerate(filters[1:], start=1):
         x = layers.ReLU(name=f"relu_{k}")(layers.BatchNormalization(momentum=0.9, name=f"norm_{k}")(x))
-        x = layers.Conv2DTranspose(channels, kernel, 2, padding="same", use_bias=False, kernel_initializer=start(), name=f"double_{k}")(x)
+        x = layers.Conv2DTranspose(channels, kernel, step, padding="same", use_bias=False, kernel_initializer=start(), name=f"grow_{k}")(x)
     x = layers.ReLU(name="relu")(layers.BatchNormalization(momentum=0.9, name="norm")(x))
-    x = layers.Conv2DTranspose(1, kernel, 2, padding="same", activation="sigmoid", kernel_initializer=start(), name="double")(x)
+    x = layers.Conv2DTranspose(1, kernel, step, padding="same", activation="sigmoid", kernel_initializer=start(), name="grow")(x)
     x = layers.Cropping2D(((0, x.shape[1] - shape[0]), (0, x.shape[2] - shape[1])), name="image")(x)
     return keras.Model(noise, x, name="generator")
 
@@ -203,8 +204,9 @@ def generator(
 def critic(
     shape: tuple,  # (frequency, time, 1) of an image, bins and frames
     *,
-    filters: tuple = (16, 32, 64),  # channels of each picture that is half as large
-    kernel: tuple = (4, 4),  # (frequency, time), bins and frames
+    filters: tuple = (8, 16, 32),  # channels of each smaller picture
+    kernel: tuple = (3, 8),  # (frequency, time), bins and frames
+    step: tuple = (1, 4),  # by how much each picture is smaller than the one before it, (frequency, time)
     seed: int = 0,  # of the initial weights
 ) -> keras.Model:  # (n, frequency, time, 1) → (n, 1)
     "A network that says how real an image looks."
@@ -212,6 +214,6 @@ def critic(
     start = lambda: keras.initializers.GlorotUniform(seed=next(seeds))
     x = image = keras.Input(tuple(shape), name="image")
     for k, channels in enumerate(filters, start=1):
-        x = layers.Conv2D(channels, kernel, 2, padding="same", kernel_initializer=start(), name=f"halve_{k}")(x)
+        x = layers.Conv2D(channels, kernel, step, padding="same", kernel_initializer=start(), name=f"shrink_{k}")(x)
         x = layers.LeakyReLU(0.2, name=f"relu_{k}")(x)
     return keras.Model(image, layers.Dense(1, kernel_initializer=start(), name="realness")(layers.Flatten(name="flat")(x)), name="critic")

@@ -3,8 +3,8 @@
 # %% auto #0
 __all__ = ['LOSSES', 'Loss', 'latent_noise', 'draw_seed', 'critic_loss', 'generator_loss', 'gradient_penalty', 'WganTrainer',
            'clip_weights', 'critic_step', 'generator_step', 'one_update', 'has_converged', 'save_training',
-           'load_training', 'check_real', 'Wgan', 'check_sound', 'fit_wgan', 'two_sample_accuracy', 'frechet_distance',
-           'copy_ratio']
+           'load_training', 'check_real', 'Wgan', 'check_sound', 'fit_wgan', 'made_images', 'two_sample_accuracy',
+           'frechet_distance', 'copy_ratio']
 
 # %% ../nbs/22_wgan.ipynb #7b594f4b
 import hashlib
@@ -44,7 +44,7 @@ class Loss:
 # %% ../nbs/22_wgan.ipynb #e77ab20a
 LOSSES = {
     "clip": Loss("wasserstein", clip=0.01),
-    "penalty": Loss("wasserstein", penalty=10.0, learning_rate=1e-4, optimizer="Adam", options=(("beta_1", 0.0), ("beta_2", 0.9))),
+    "penalty": Loss("wasserstein", penalty=10.0, learning_rate=1e-3, optimizer="Adam", options=(("beta_1", 0.0), ("beta_2", 0.9))),
     "cross-entropy": Loss("cross-entropy", learning_rate=2e-4, optimizer="Adam", options=(("beta_1", 0.5),)),
 }
 
@@ -277,10 +277,10 @@ def check_sound(
 def fit_wgan(
     images: np.ndarray,  # float32 (n, frequency, time, 1) in [0, 1], of one class
     *,
-    loss: str = "clip",  # a key of LOSSES: "clip" (Algorithm 1), "penalty", "cross-entropy"
-    updates: int = 2000,  # of the generator, at most
-    n_critic: int = 5,  # steps of the critic for each
-    batch_size: int = 64,  # images in a step, at most as many as there are
+    loss: str = "penalty",  # a key of LOSSES: "penalty", "clip" (Algorithm 1), "cross-entropy"
+    updates: int = 400,  # of the generator, at most
+    n_critic: int = 2,  # steps of the critic for each
+    batch_size: int = 32,  # images in a step, at most as many as there are
     latent_dim: int = 100,  # random numbers that make one image
     learning_rate: float | None = None,  # None: that of the loss
     generator_options: dict | None = None,  # of networks.generator
@@ -312,6 +312,24 @@ def fit_wgan(
                 save_training(trainer, history, settings, folder)
                 kept = len(history)
     return Wgan(trainer.generator, trainer.critic, pd.DataFrame(history), done())
+
+# %% ../nbs/22_wgan.ipynb #07f2839a
+def made_images(
+    images: np.ndarray,  # float32 (n, frequency, time, 1) in [0, 1]
+    index: np.ndarray,  # int (n,), class indices
+    *,
+    folder: str | Path | None = None,  # where the generators are kept
+    seed: int = 0,
+    **options,  # of fit_wgan
+) -> tuple[np.ndarray, np.ndarray]:  # (n, frequency, time, 1) and (n,)
+    "As many made images of each class as there are real ones."
+    made, settings = [], json.dumps(options | dict(seed=seed), sort_keys=True, default=str)
+    for target in np.unique(index):
+        own = np.ascontiguousarray(images[index == target])
+        name = hashlib.sha256(own.tobytes() + settings.encode()).hexdigest()[:12]
+        trained = fit_wgan(own, seed=seed, folder=folder and Path(folder, name), **options)
+        made.append(trained.sample(len(own), seed=seed))
+    return np.concatenate(made), np.sort(index)
 
 # %% ../nbs/22_wgan.ipynb #e3ded999
 def two_sample_accuracy(

@@ -259,7 +259,7 @@ def test_a_folder_of_something_else_is_never_replaced(tmp_path):
     "settings, words",
     [
         ({"threshold": 1.2}, "outside"), ({"overlay": "multiply"}, "geometric"), ({"method": "guess"}, "score-cam"),
-        ({"n_representatives": 0}, "positive"), ({"augment": "wgan"}, "augment"), ({"preset": "mine"}, "official"),
+        ({"n_representatives": 0}, "positive"), ({"augment": "gan"}, "wgan"), ({"preset": "mine"}, "official"),
         ({"cam_layer": "conv_9"}, "presence"), ({"baseline": "silence"}, "level"),
         ({"map_exponent": -1}, "map_exponent -1: expected"), ({"map_exponent": "half"}, "map_exponent 'half'"),
     ],
@@ -299,7 +299,19 @@ def test_the_preset_of_the_paper():
     paper = ScoreCAMDenoiser.paper(random_state=3)
     assert (paper.overlay, paper.threshold, paper.preset, paper.baseline) == ("add", 0.75, "official", "zero")
     assert paper.n_representatives == "elbow" and paper.random_state == 3
+    assert paper.augment == "wgan" and paper.wgan["loss"] == "clip"
     assert (paper.map_exponent, paper.whole_lines, paper.contrast, paper.line_weight) == (1, False, 0, 0)
+
+
+def test_made_images_train_the_network_and_go_no_further():
+    few = windows(range(6))
+    wgan = dict(updates=2, latent_dim=4, generator_options=dict(filters=(4, 4)), critic_options=dict(filters=(4, 4)))
+    options = dict(network={"dense": 8}, training={"epochs": 2}, n_representatives=2, verbose=False)
+    alone, helped = ScoreCAMDenoiser(**options).fit(few), ScoreCAMDenoiser(augment="wgan", wgan=wgan, **options).fit(few)
+    assert alone.model_id_ != helped.model_id_
+    assert helped.figures_["n_validation"] == alone.figures_["n_validation"] and helped.recordings_.equals(alone.recordings_)
+    chosen = np.concatenate(list(helped.representatives_.values()))
+    assert chosen.max() < few.sizes["sample"] and set(few.recording.values[chosen]) <= set(helped.recordings_.query("not validation").recording)
 
 
 @pytest.mark.parametrize("method", ATTRIBUTIONS)

@@ -35,6 +35,18 @@ def test_one_recording_of_a_class_is_refused_unless_asked_for():
     assert len(train) == len(labels) and len(held) == 0
 
 
+def test_made_images_are_learnt_from_and_never_validated_on():
+    images, labels, groups = lines()
+    wrong = (np.repeat(images, 4, axis=0), np.repeat(1 - labels, 4))
+    accuracy = {}
+    for name, made in (("none", None), ("of the class", (images, labels)), ("of the other class", wrong)):
+        model = spec_cnn(images.shape[1:], 2, dense=16)
+        history = fit_classifier(model, images, labels, groups=groups, made=made, epochs=8, batch_size=16, augment=False, show_progress=False)
+        assert len(history.validation) == 12 and history.validation.max() < len(images)
+        accuracy[name] = history.best["val_accuracy"]
+    assert accuracy["none"] == accuracy["of the class"] == 1.0 and accuracy["of the other class"] < 0.5
+
+
 @pytest.mark.parametrize("fraction", [-0.1, 1.0, 2])
 def test_a_share_outside_its_range_is_refused(fraction):
     _, labels, groups = lines()
