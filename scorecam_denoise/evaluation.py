@@ -34,7 +34,7 @@ from .networks import spec_cnn
 from .scene import choose_settings, simulate_scene
 from .scorecam import score_cam
 from .spectrogram import SpectrogramConfig, detector_grid, invert, split_window_detector, stft
-from .training import fit_classifier
+from .training import augmented, fit_classifier
 
 # %% ../nbs/60_evaluation.ipynb #aa2f6057
 def pixel_sets(
@@ -412,7 +412,7 @@ def trained(
         raise ScorecamError(f"recipe {recipe!r} is not known: choose one of {', '.join(RECIPES)}")
     windows, key = cached_windows(scene, seed, folder, background=background, settings=settings, config=config)
     denoiser = RECIPES[recipe](**({"random_state": seed, "verbose": False} | dict(changes or {})))
-    learning = [str(inspect.signature(function)) for function in (spec_cnn, fit_classifier, score_cam)]
+    learning = [str(inspect.signature(function)) for function in (spec_cnn, fit_classifier, augmented, score_cam)]
     path = Path(folder) / f"{scene}-{seed}-{recipe}-{digest(key, denoiser.get_params(), learning)}"
     if (path / "denoiser.json").is_file():
         return ScoreCAMDenoiser.load(path), windows

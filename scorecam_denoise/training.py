@@ -2,10 +2,11 @@
 
 # %% auto #0
 __all__ = ['validation_split', 'silence_of', 'mask_bands', 'roll_time', 'stretch_frequency', 'add_strangers', 'change_level',
-           'with_silence', 'Batches', 'History', 'EpochBar', 'balanced_weights', 'fit_classifier']
+           'augmented', 'with_silence', 'Batches', 'History', 'EpochBar', 'balanced_weights', 'fit_classifier']
 
 # %% ../nbs/21_training.ipynb #8d654033
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -116,6 +117,27 @@ def change_level(
     level = rng.uniform(-gain, gain, (len(images), 1, 1, 1)) + noise * rng.standard_normal(images.shape)
     return np.clip(images + level, 0, 1).astype(images.dtype)
 
+# %% ../nbs/21_training.ipynb #4ecd6d25
+def augmented(
+    images: np.ndarray,  # (n, frequency, time, 1), [0, 1]
+    rng: np.random.Generator,
+    *,
+    first_row: float = 0.0,  # frequency of row 0, in rows
+    stretch: float = 0.0,  # largest change of speed, see stretch_frequency
+    strangers: float = 0.7,  # share of the images that another is laid over, see add_strangers
+    gain: float = 0.0,  # see change_level
+    noise: float = 0.0,  # see change_level
+    n_bands: int = 2,  # see mask_bands
+    band_width: float = 0.15,  # see mask_bands
+) -> np.ndarray:  # (n, frequency, time, 1), [0, 1]
+    "Copies of images as they might have been."
+    if stretch:
+        images = stretch_frequency(images, rng, tolerance=stretch, first_row=first_row)
+    images = add_strangers(roll_time(images, rng), rng, share=strangers, first_row=first_row)
+    if gain or noise:
+        images = change_level(images, rng, gain=gain, noise=noise)
+    return mask_bands(images, rng, n_bands=n_bands, band_width=band_width)
+
 # %% ../nbs/21_training.ipynb #63585234
 def with_silence(
     images: np.ndarray,  # (n, frequency, time, 1)
@@ -219,33 +241,22 @@ def fit_classifier(
     learning_rate: float = 1e-3,
     patience: int = 10,  # epochs without a better loss before it stops
     validation_fraction: float = 0.2,  # share of the groups of each class; 0: none
-    augment: bool = True,  # stretch frequency, roll along time, add strangers, paint over bands
+    augment: bool = True,  # each time an image is seen it is another, see `augmented`
     made: tuple | None = None,  # images and their class indices that are learnt from besides, and never validated on
-    n_bands: int = 2,  # bands painted over in each image
-    band_width: float = 0.15,  # widest band, as a share of all frequencies
-    strangers: float = 0.7,  # share of the images that another is laid over
-    stretch: float = 0.0,  # largest change of speed, as a share of frequency
-    gain: float = 0.0,  # largest change of level, image units
-    noise: float = 0.0,  # standard deviation of noise that is added, image units
-    first_row: float = 0.0,  # frequency of row 0, in rows
     random_state: int = 0,
     show_progress: bool = True,
+    **options,  # of `augmented`
 ) -> History:
     "Trains `model` until the loss on held-out groups stops falling, and keeps its best weights."
     set_seed(random_state)
     train, held = validation_split(labels, groups, fraction=validation_fraction, seed=random_state)
-    def change(x, rng):
-        x = stretch_frequency(x, rng, tolerance=stretch, first_row=first_row) if stretch else x
-        x = add_strangers(roll_time(x, rng), rng, share=strangers, first_row=first_row)
-        x = change_level(x, rng, gain=gain, noise=noise) if gain or noise else x
-        return mask_bands(x, rng, n_bands=n_bands, band_width=band_width)
-    targets = np.eye(model.output_shape[-1], dtype="float32")[labels]
-    learnt, own = (images[train], labels[train]) if made is None else map(np.concatenate, zip((images[train], labels[train]), made))
+    shares = np.eye(model.output_shape[-1], dtype="float32")
+    learnt, own = map(np.concatenate, zip(*[(images[train], labels[train])] + [made] * (made is not None)))
     batches = Batches(
-        learnt, np.eye(model.output_shape[-1], dtype="float32")[own], weights=balanced_weights(own),
-        batch_size=batch_size, seed=random_state, augment=change if augment else None,
+        learnt, shares[own], weights=balanced_weights(own), batch_size=batch_size, seed=random_state,
+        augment=partial(augmented, **options) if augment else None,
     )  # fmt: skip
-    validation = (images[held], targets[held], balanced_weights(labels[held])) if len(held) else None
+    validation = (images[held], shares[labels[held]], balanced_weights(labels[held])) if len(held) else None
     stop = keras.callbacks.EarlyStopping("val_loss" if len(held) else "loss", patience=patience, restore_best_weights=True)
     model.compile(optimizer=keras.optimizers.Adam(learning_rate), loss="categorical_crossentropy", metrics=["accuracy"])
     curves = model.fit(
