@@ -167,7 +167,7 @@ def save_model(
             "registered": (("class", "frequency"), denoiser.registered_),
         })
         masks.to_netcdf(temporary / "class_masks.nc", engine="h5netcdf")
-        (temporary / "denoiser.json").write_text(json.dumps(about, indent=1, default=np.ndarray.tolist))
+        (temporary / "denoiser.json").write_text(json.dumps(about, indent=1, default=lambda value: value.tolist() if isinstance(value, np.ndarray) else str(value)))
     return folder
 
 # %% ../nbs/51_denoiser.ipynb #6fa68cd2
@@ -241,7 +241,6 @@ class ScoreCAMDenoiser(BaseEstimator):
             network=dict(levels=(), filters=(16, 32, 32), kernel=(3, 3), pool=(1, 2), dense=128, embedding=64), cam_layer="relu_3",
             training=dict(augment=False), preset="official", baseline="zero", n_representatives="elbow", rate_tolerance=0.0, contrast=0.0,
             map_exponent=1.0, whole_lines=False, line_weight=0.0, overlay="add", threshold=0.75,
-            augment="wgan", wgan=dict(loss="clip", updates=150, n_critic=5, batch_size=20, learning_rate=5e-5),
         )  # fmt: skip
         return cls(**(own | changes))
 

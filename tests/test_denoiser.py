@@ -299,7 +299,6 @@ def test_the_preset_of_the_paper():
     paper = ScoreCAMDenoiser.paper(random_state=3)
     assert (paper.overlay, paper.threshold, paper.preset, paper.baseline) == ("add", 0.75, "official", "zero")
     assert paper.n_representatives == "elbow" and paper.random_state == 3
-    assert paper.augment == "wgan" and paper.wgan["loss"] == "clip"
     assert (paper.map_exponent, paper.whole_lines, paper.contrast, paper.line_weight) == (1, False, 0, 0)
 
 
