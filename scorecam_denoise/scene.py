@@ -618,6 +618,7 @@ def scene_recordings(
     config: SpectrogramConfig, # rate and resolution
     seed: int,                 # of the scene
     backgrounds,               # None or float32 (stretches, samples)
+    groups=None,               # of ships to make, None: all
 ):                             # yields (label, group, recording), and what `render_recording` gives
     "Draw designs, ships and recordings of a scene."
     labels = [c if settings.classes.count(c) == 1 else f"{c} {settings.classes[:i].count(c) + 1}" for i, c in enumerate(settings.classes)]
@@ -627,15 +628,17 @@ def scene_recordings(
     count = 0
     for s in range(settings.ships):
         for i, label in enumerate(labels):
-            rng = np.random.default_rng([seed, 3, i, s])
+            rng, group = np.random.default_rng([seed, 3, i, s]), f"{label}/ship{s:03d}"
+            if groups is not None and group not in groups:
+                count += settings.recordings
+                continue
             design = designs[label] if settings.same_family else draw_design(rng, kinds[label])
             ship = draw_ship(rng, design, settings)
             for r in range(settings.recordings):
                 others = draw_others(rng, designs, label, settings)
                 background = None if stretch is None else backgrounds[stretch[count % len(stretch)]]
                 count += 1
-                name = f"{label}/ship{s:03d}-{r + 1}"
-                yield (label, f"{label}/ship{s:03d}", name), render_recording(rng, [(ship, 0.0), *others], settings, config, background)
+                yield (label, group, f"{group}-{r + 1}"), render_recording(rng, [(ship, 0.0), *others], settings, config, background)
 
 # %% ../nbs/12_scene.ipynb #167e6801
 def window_rows(
@@ -698,15 +701,16 @@ def simulate_scene(
     config=None,            # SpectrogramConfig, None: the default
     background=None,        # file or folder of real recordings instead of simulated ambient noise
     parts: bool = True,     # keep audio and stems
+    groups=None,            # ships to make, such as {"tug/ship003"}; None: all
     **settings,             # fields of SceneSettings: ships=40, seconds=16.0, snr_db=(4, 12), …
 ) -> Scene:                 # raises ScorecamError naming what is not known
     "Simulate a passive-sonar scene with its truth."
     config = config or SpectrogramConfig()
     chosen = choose_settings(name, config, settings)
     backgrounds = None if background is None else background_stretches(background, config, chosen.seconds)
-    total = len(chosen.classes) * chosen.ships * chosen.recordings
+    total = (len(chosen.classes) * chosen.ships if groups is None else len(groups)) * chosen.recordings
     audio, stems, rows, tracks = {}, {}, [], []
-    for names, made in progress(scene_recordings(chosen, config, seed, backgrounds), desc="simulating", total=total):
+    for names, made in progress(scene_recordings(chosen, config, seed, backgrounds, groups), desc="simulating", total=total):
         pieces, frequency, snr, owner, lines, wanted = made
         mixture, truth = sum(pieces.values()), truth_of(frequency, snr, owner, config)
         rows += window_rows(mixture, truth, config, snr=wanted, **dict(zip(("label", "group", "recording"), names)))

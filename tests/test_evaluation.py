@@ -214,6 +214,7 @@ def test_a_network_is_trained_once_and_ships_of_the_test_are_kept_from_it(tmp_pa
         (lambda w: ev.evaluate_masks(np.zeros((1, 16, 4)), w.drop_vars("owner")), "without owner"),
         (lambda w: ev.trained("default", 0, recipe="secret"), "choose one of default, paper"),
         (lambda w: ev.trained("nowhere", 0), "choose one of easy"),
+        (lambda w: ev.fitted_rival("nobody", "default", 0), "choose one of raw energy"),
     ],
 )  # fmt: skip
 def test_errors_say_what_was_expected(one, call, words):
@@ -225,6 +226,7 @@ def test_real_noise_is_asked_for_by_name(monkeypatch, capsys):
     monkeypatch.delenv("SCORECAM_DATA", raising=False)
     with pytest.raises(ScorecamError, match="SCORECAM_DATA"):
         ev.scene_of("injected")
-    assert len(ev.jobs_of(range(2))) == 10 and "left out" in capsys.readouterr().out
+    variants = len(ev.VARIANTS)
+    assert len(ev.jobs_of(range(2))) == 21 + 2 * variants and "left out" in capsys.readouterr().out
     monkeypatch.setenv("SCORECAM_DATA", "somewhere")
-    assert len(ev.jobs_of(range(2))) == 12 and len(ev.jobs_of()) == 35 and ev.scene_of("injected")[1].name == "north_sea_hydrophone"
+    assert len(ev.jobs_of(range(2))) == 23 + 2 * variants and len(ev.jobs_of()) == 58 + 5 * variants and ev.scene_of("injected")[1].name == "north_sea_hydrophone"

@@ -31,6 +31,19 @@ def test_a_longer_scene_begins_like_a_shorter_one(scene):
     np.testing.assert_array_equal(short.image, scene.windows.image[:4])
 
 
+def test_some_ships_are_made_without_the_others(scene):
+    few = sc.simulate_scene("default", ships=3, recordings=1, seed=5, parts=False, groups={"tug/ship001", "cargo/ship002"}).windows
+    assert set(few.group.values) == {"tug/ship001", "cargo/ship002"}
+    for name in few.recording.values:
+        np.testing.assert_array_equal(few.image[few.recording == name], scene.windows.image[scene.windows.recording == name])
+
+
+def test_a_level_changes_nothing_but_the_level(scene):
+    louder = sc.simulate_scene("default", ships=3, recordings=1, seed=5, parts=False, snr_db=(20.0, 20.0)).windows
+    assert louder.recording.values.tolist() == scene.windows.recording.values.tolist()
+    assert not (scene.windows.tonal_mask.values & (louder.owner.values == 0)).any()
+
+
 def test_windows_carry_their_truth(scene):
     w = scene.windows
     assert w.sizes["sample"] == 12 and w.image.dtype == np.float32
