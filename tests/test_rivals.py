@@ -80,7 +80,7 @@ def test_only_those_that_know_the_class_heed_a_label(name):
 
 @pytest.mark.parametrize("name", [name for name in NAMES if rv.RIVALS[name].trains])
 def test_the_same_seed_learns_the_same_and_another_does_not(name):
-    few, short = truth(range(6)), {"epochs": 2, "random_state": 1}
+    few, short = truth(range(6)), {"epochs": 1} | ({"network": {"filters": (2, 4)}} if rv.RIVALS[name].supervised else {})
     one, same, other = (make(name, **short | {"random_state": seed}).fit(few).network_.get_weights() for seed in (1, 1, 2))
     assert all((a == b).all() for a, b in zip(one, same)) and any((a != b).any() for a, b in zip(one, other))
 
@@ -129,9 +129,11 @@ def test_contested_pixels_change_nothing():
 
 def test_a_batch_changes_image_and_target_alike():
     image = np.random.default_rng(0).uniform(size=(8, 32, 16, 1)).astype("float32")
-    batches = rv.PixelBatches((image, 2 * image, 3 * image), batch_size=4, seed=0, stretch=0.05, first_row=2)
-    x, y, w = batches[1]
+    parts, options = (image, 2 * image, 3 * image), dict(batch_size=4, seed=0, stretch=0.05, first_row=2)
+    x, y, w = rv.PixelBatches(parts, strangers=0.0, **options)[1]
     assert np.allclose(2 * x, y, atol=1e-5) and np.allclose(3 * x, w, atol=1e-5)
+    strange, same, _ = rv.PixelBatches(parts, strangers=1.0, **options)[1]
+    assert (same == y).all() and not np.allclose(strange, x, atol=0.1)
     assert not any(np.allclose(x[0], one) for one in image)
 
 
