@@ -239,7 +239,7 @@ class ScoreCAMDenoiser(BaseEstimator):
         "The paper's settings (arXiv 2410.21557); `changes` replace some."
         own = dict(
             network=dict(levels=(), filters=(16, 32, 32), kernel=(3, 3), pool=(1, 2), dense=128, embedding=64), cam_layer="relu_3",
-            training=dict(augment=False), preset="official", baseline="zero", n_representatives="elbow", rate_tolerance=0.0, contrast=0.0,
+            augment="wgan", training=dict(augment=False), preset="official", baseline="zero", n_representatives="elbow", rate_tolerance=0.0, contrast=0.0,
             map_exponent=1.0, whole_lines=False, line_weight=0.0, overlay="add", threshold=0.75,
         )  # fmt: skip
         return cls(**(own | changes))

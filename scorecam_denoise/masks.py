@@ -199,18 +199,15 @@ def signature(
 # %% ../nbs/50_masks.ipynb #f1aa9ea7
 def auto_threshold(
     masks: np.ndarray,  # (..., frequency, time) in [0, 1], as overlaid
-    *,
-    offset: float = 0.5,  # added to the values while the threshold is looked for
 ) -> float:  # [0, 1]; 0.5 where all values are alike
-    "Li's minimum cross-entropy threshold of the masks' values: no truth is asked for."
-    values = np.sort(check_maps(masks, "masks").ravel().astype("float64")) + offset
+    "The threshold midway between the means of what is kept and what is removed: no truth is asked for."
+    values = np.sort(check_maps(masks, "masks").ravel().astype("float64"))
     if values[0] == values[-1]:
         return 0.5
     sums, threshold = np.append(0, values.cumsum()), values.mean()
     for _ in range(100):
         n = np.clip(np.searchsorted(values, threshold, side="right"), 1, len(values) - 1)
-        low, high = sums[n] / n, (sums[-1] - sums[n]) / (len(values) - n)
-        before, threshold = threshold, (high - low) / (np.log(high) - np.log(low))
+        before, threshold = threshold, (sums[n] / n + (sums[-1] - sums[n]) / (len(values) - n)) / 2
         if abs(threshold - before) < 1e-6:
             break
-    return float(threshold - offset)
+    return float(threshold)

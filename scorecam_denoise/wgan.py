@@ -11,6 +11,7 @@ import hashlib
 import json
 import zipfile
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -120,8 +121,8 @@ class WganTrainer:
             optimizer.build(model.trainable_variables)
         clip_weights(self.critic, loss.clip)
         number = [tf.TensorSpec((), tf.int32)]
-        self.critic_step = tf.function(lambda number: critic_step(self, number), input_signature=number, autograph=False)
-        self.generator_step = tf.function(lambda number: generator_step(self, number), input_signature=number, autograph=False)
+        compiled = lambda step: tf.function(partial(step, self), input_signature=number, autograph=False).get_concrete_function()
+        self.critic_step, self.generator_step = compiled(critic_step), compiled(generator_step)
 
     @property
     def variables(self) -> list:
@@ -320,6 +321,7 @@ def made_images(
     *,
     folder: str | Path | None = None,  # where the generators are kept
     seed: int = 0,
+    show_progress: bool = True,
     **options,  # of fit_wgan
 ) -> tuple[np.ndarray, np.ndarray]:  # (n, frequency, time, 1) and (n,)
     "As many made images of each class as there are real ones."
@@ -327,7 +329,7 @@ def made_images(
     for target in np.unique(index):
         own = np.ascontiguousarray(images[index == target])
         name = hashlib.sha256(own.tobytes() + settings.encode()).hexdigest()[:12]
-        trained = fit_wgan(own, seed=seed, folder=folder and Path(folder, name), **options)
+        trained = fit_wgan(own, seed=seed, folder=folder and Path(folder, name), show_progress=show_progress, **options)
         made.append(trained.sample(len(own), seed=seed))
     return np.concatenate(made), np.sort(index)
 
