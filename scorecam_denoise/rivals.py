@@ -292,7 +292,7 @@ def fit_decoder(
 ) -> keras.Model:  # (n, d) → (n, frequency, time, 1)
     "A decoder that paints images from embeddings."
     set_seed(random_state)
-    decoder = generator(images.shape[1:], latent_dim=points.shape[1], filters=(64, 32, 16), kernel=(4, 4), step=(2, 2), seed=random_state)
+    decoder = generator(images.shape[1:], latent_dim=points.shape[1], filters=(64, 32, 16), kernel=(4, 4), step=(2, 2), speckle=False, seed=random_state)
     decoder.compile(optimizer=keras.optimizers.Adam(learning_rate), loss="binary_crossentropy")
     decoder.fit(points, images, epochs=epochs, batch_size=batch_size, verbose=0, callbacks=[EpochBar(disable=not show_progress)])
     return decoder

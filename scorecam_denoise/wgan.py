@@ -261,8 +261,8 @@ class Wgan:
 
     def sample(self, n: int, *, seed: int = 0) -> np.ndarray:
         "`n` made images, float32 (n, frequency, time, 1) in [0, 1]."
-        noise = latent_noise(n, self.generator.input_shape[1], [seed, 1 << 30]).numpy()
-        return np.concatenate([np.asarray(self.generator(few, training=False)) for few in np.array_split(noise, 1 + n // 64)])
+        noise = latent_noise(max(n, 1), self.generator.input_shape[1], [seed, 1 << 30]).numpy()
+        return np.concatenate([np.asarray(self.generator(few, training=False)) for few in np.array_split(noise, 1 + n // 64)])[:n]
 
 # %% ../nbs/22_wgan.ipynb #95b0ea4d
 def check_sound(
@@ -280,7 +280,7 @@ def fit_wgan(
     *,
     loss: str = "penalty",  # a key of LOSSES: "penalty", "clip" (Algorithm 1), "cross-entropy"
     updates: int = 400,  # of the generator, at most
-    n_critic: int = 2,  # steps of the critic for each
+    n_critic: int = 1,  # steps of the critic for each
     batch_size: int = 32,  # images in a step, at most as many as there are
     latent_dim: int = 100,  # random numbers that make one image
     learning_rate: float | None = None,  # None: that of the loss
