@@ -17,6 +17,7 @@ from machines import sound, trained
 from scorecam_denoise.cli import embedded, main, report, table_html, wav_bytes
 from scorecam_denoise.core import ScorecamError
 from scorecam_denoise.datasets import read_raven
+from scorecam_denoise.denoiser import ScoreCAMDenoiser
 from scorecam_denoise.scene import simulate_scene
 from scorecam_denoise.spectrogram import SpectrogramConfig
 
@@ -50,6 +51,19 @@ def test_info_tells_what_a_model_is(capsys):
     for words in ("class fan: 4 recordings", "class pump", "20–650 Hz", "never trained on"):
         assert words in out or words.startswith("class fan")
     assert re.search(r"model [0-9a-f]{12}", out)
+
+
+@pytest.mark.parametrize(
+    "options, augment, learns",
+    [((), None, {}), (("--epochs", "3"), None, {"epochs": 3}), (("--made-images",), "wgan", {}), (("--paper", "--epochs", "3"), "wgan", {"augment": False, "epochs": 3})],
+)  # fmt: skip
+def test_options_of_train_reach_the_denoiser(options, augment, learns, tmp_path, monkeypatch):
+    place, asked = trained(), []
+    monkeypatch.setattr(ScoreCAMDenoiser, "fit", lambda self, windows: asked.append(self.get_params()) or self)
+    monkeypatch.setattr("scorecam_denoise.cli.describe", lambda *_: [])
+    monkeypatch.setattr(ScoreCAMDenoiser, "save", lambda self, folder: None)
+    assert run("train", place / "machines", "--out", tmp_path / "model", "--config", place / "settings.json", "--test", "0", *options) == 0
+    assert asked[0]["augment"] == augment and asked[0]["training"] == learns
 
 
 def test_denoise_writes_four_files(tmp_path, capsys):

@@ -300,6 +300,7 @@ def test_the_preset_of_the_paper():
     assert (paper.overlay, paper.threshold, paper.preset, paper.baseline) == ("add", 0.75, "official", "zero")
     assert paper.n_representatives == "elbow" and paper.random_state == 3
     assert (paper.map_exponent, paper.whole_lines, paper.contrast, paper.line_weight) == (1, False, 0, 0)
+    assert paper.augment == "wgan" and ScoreCAMDenoiser.paper(augment=None).augment is None
 
 
 def test_made_images_train_the_network_and_go_no_further():
