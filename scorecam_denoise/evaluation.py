@@ -598,10 +598,9 @@ def jobs_of(
     if not os.environ.get("SCORECAM_DATA"):
         print("scene injected is left out: set SCORECAM_DATA to a folder that holds north_sea_hydrophone")
         wanted.remove(("injected", "default"))
-    selection = SELECTION[: len(seeds)]
     jobs = [(scene, seed, recipe, {}) for scene, recipe in wanted for seed in (seeds if (scene, recipe) == wanted[0] else seeds[:5])]
-    jobs += [(scene, seed, "default", {}) for scene in ("default", "hard") for seed in selection]
-    jobs += [("default", seed, "default", ALL_LEVELS) for seed in (*seeds[:5], *selection)]
+    jobs += [(scene, seed, "default", {}) for scene in ("default", "hard") for seed in SELECTION[: len(seeds)]]
+    jobs += [("default", seed, "default", ALL_LEVELS) for seed in seeds[:5]]
     return jobs + rival_jobs(seeds[:5])
 
 # %% ../nbs/60_evaluation.ipynb #d17d6196

@@ -227,6 +227,6 @@ def test_real_noise_is_asked_for_by_name(monkeypatch, capsys):
     with pytest.raises(ScorecamError, match="SCORECAM_DATA"):
         ev.scene_of("injected")
     variants = len(ev.VARIANTS)
-    assert len(ev.jobs_of(range(2))) == 25 + 2 * variants and "left out" in capsys.readouterr().out
+    assert len(ev.jobs_of(range(2))) == 23 + 2 * variants and "left out" in capsys.readouterr().out
     monkeypatch.setenv("SCORECAM_DATA", "somewhere")
-    assert len(ev.jobs_of(range(2))) == 27 + 2 * variants and len(ev.jobs_of()) == 68 + 5 * variants and ev.scene_of("injected")[1].name == "north_sea_hydrophone"
+    assert len(ev.jobs_of(range(2))) == 25 + 2 * variants and len(ev.jobs_of()) == 63 + 5 * variants and ev.scene_of("injected")[1].name == "north_sea_hydrophone"
