@@ -2,11 +2,11 @@
 
 # %% auto #0
 __all__ = ['FORMAT', 'labelled', 'fingerprints', 'explain', 'learn_class', 'first_row_of', 'frequencies_of', 'weights_id',
-           'check_target', 'save_model', 'load_model', 'ScoreCAMDenoiser', 'fit_denoiser', 'learn_masks', 'check_share',
-           'check_settings', 'class_index', 'match_classes', 'class_logits', 'class_probabilities', 'learn_line_weight',
-           'class_profiles_for', 'class_shares', 'class_masks_for', 'overlay_images', 'learn_thresholds', 'thresholds',
-           'recording_blocks', 'listen', 'result_header', 'masked_blocks', 'pictures', 'prepare', 'gather',
-           'picture_attrs', 'write_result']
+           'check_target', 'save_model', 'load_model', 'ScoreCAMDenoiser', 'check_enough', 'fit_denoiser',
+           'learn_masks', 'check_share', 'check_settings', 'class_index', 'match_classes', 'class_logits',
+           'class_probabilities', 'learn_line_weight', 'class_profiles_for', 'class_shares', 'class_masks_for',
+           'overlay_images', 'learn_thresholds', 'thresholds', 'recording_blocks', 'listen', 'result_header',
+           'masked_blocks', 'pictures', 'prepare', 'gather', 'picture_attrs', 'write_result']
 
 # %% ../nbs/51_denoiser.ipynb #c4670a68
 import hashlib
@@ -288,6 +288,16 @@ class ScoreCAMDenoiser(BaseEstimator):
         "Reads a denoiser that was saved."
         return load_model(folder)
 
+# %% ../nbs/51_denoiser.ipynb #0d812300
+def check_enough(
+    classes: np.ndarray,  # (classes,)
+    index: np.ndarray,  # int (n,), class indices of the images to learn from
+) -> None:
+    "Raises ScorecamError where a class has too few images for a generator."
+    for label, n in zip(classes, np.bincount(index, minlength=len(classes))):
+        if n < 4:
+            raise ScorecamError(f"class {label} has {n} image{'s' * (n != 1)} to learn from: a generator takes at least 4, add recordings, or do without made images (augment=None)")
+
 # %% ../nbs/51_denoiser.ipynb #99b6267c
 def fit_denoiser(
     denoiser: ScoreCAMDenoiser,
@@ -309,6 +319,8 @@ def fit_denoiser(
     denoiser.model_ = spec_cnn(images.shape[1:], len(denoiser.classes_), **network)
     find_layer(denoiser.model_, denoiser.cam_layer)
     wgan = dict(seed=seed, show_progress=denoiser.verbose) | (denoiser.wgan or {})
+    if denoiser.augment:
+        check_enough(denoiser.classes_, index[learnt])
     made = made_images(images[learnt], index[learnt], **wgan) if denoiser.augment else None
     history = fit_classifier(denoiser.model_, images, index, groups=groups, made=made, **training)
     denoiser.history_ = history.curves

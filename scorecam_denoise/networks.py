@@ -179,7 +179,7 @@ def check_shape(
 # %% ../nbs/20_networks.ipynb #2f651a70
 @keras.saving.register_keras_serializable(package="scorecam_denoise")
 class Speckle(layers.Layer):
-    "A picture (n, frequency, time, 1) in [-1, 1] of random numbers (n, latent): noise that hangs on them alone."
+    "Random numbers (n, latent) as noise, (n, frequency, time, 1) in [-1, 1]; the same numbers, the same noise."
 
     def __init__(
         self,
@@ -213,19 +213,19 @@ def generator(
 ) -> keras.Model:  # (n, latent_dim) → (n, frequency, time, 1) in [0, 1]
     "A decoder of transposed convolutions: random numbers, or embeddings, to images."
     seeds = count(100 * seed)
-    start = lambda: dict(kernel_initializer=keras.initializers.HeNormal(seed=next(seeds)), padding="same")
-    grow = lambda channels, name: layers.Conv2DTranspose(channels, kernel, step, use_bias=False, name=name, **start())
+    start = lambda: keras.initializers.HeNormal(seed=next(seeds))
+    grow = lambda channels, name: layers.Conv2DTranspose(channels, kernel, step, padding="same", use_bias=False, kernel_initializer=start(), name=name)
     rows, frames = (-(-size // factor ** len(filters)) for size, factor in zip(shape, step))
     x = noise = keras.Input((latent_dim,), name="latent")
-    x = layers.Dense(rows * frames * filters[0], use_bias=False, kernel_initializer=start()["kernel_initializer"], name="coarse")(x)
+    x = layers.Dense(rows * frames * filters[0], use_bias=False, kernel_initializer=start(), name="coarse")(x)
     x = layers.Reshape((rows, frames, filters[0]), name="picture")(x)
     for k, channels in enumerate([*filters[1:], 4], start=1):
         x = layers.ReLU(name=f"relu_{k}")(layers.BatchNormalization(momentum=0.9, name=f"norm_{k}")(x))
         x = grow(channels, f"grow_{k}")(x)
     if speckle:
         x = layers.Concatenate(name="beside")([x, Speckle(x.shape[1:3], seed=seed, name="speckle")(noise)])
-    x = layers.Conv2D(8, 1, activation="relu", name="mix", **start())(x)
-    x = layers.Conv2D(1, 1, activation="sigmoid", bias_initializer=keras.initializers.Constant(-1.5), name="level", **start())(x)
+    x = layers.Conv2D(8, 1, activation="relu", kernel_initializer=start(), name="mix")(x)
+    x = layers.Conv2D(1, 1, activation="sigmoid", kernel_initializer=start(), bias_initializer=keras.initializers.Constant(-1.5), name="level")(x)
     x = layers.Cropping2D(((0, x.shape[1] - shape[0]), (0, x.shape[2] - shape[1])), name="image")(x)
     return keras.Model(noise, x, name="generator")
 

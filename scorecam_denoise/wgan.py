@@ -12,13 +12,14 @@ import json
 import zipfile
 from dataclasses import asdict, dataclass, replace
 from functools import partial
+from inspect import signature
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from scipy.spatial.distance import cdist
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedKFold, cross_val_score
+from sklearn.model_selection import StratifiedGroupKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -121,7 +122,7 @@ class WganTrainer:
             optimizer.build(model.trainable_variables)
         clip_weights(self.critic, loss.clip)
         number = [tf.TensorSpec((), tf.int32)]
-        compiled = lambda step: tf.function(partial(step, self), input_signature=number, autograph=False).get_concrete_function()
+        compiled = lambda step: tf.function(partial(step, self), input_signature=number, autograph=False).get_concrete_function()  # traced once, here
         self.critic_step, self.generator_step = compiled(critic_step), compiled(generator_step)
 
     @property
@@ -291,7 +292,7 @@ def fit_wgan(
     seed: int = 0,
     show_progress: bool = True,
 ) -> Wgan:
-    "Trains a generator of one class's images until its critic's estimate of the distance is flat."
+    "Trains a generator of one class's images for so many updates, or until its critic's estimate of the distance is flat."
     images = check_real(images, loss)
     check_whole(updates=updates, n_critic=n_critic, batch_size=batch_size, latent_dim=latent_dim, span=span)
     recipe = LOSSES[loss] if learning_rate is None else replace(LOSSES[loss], learning_rate=learning_rate)
@@ -325,7 +326,8 @@ def made_images(
     **options,  # of fit_wgan
 ) -> tuple[np.ndarray, np.ndarray]:  # (n, frequency, time, 1) and (n,)
     "As many made images of each class as there are real ones."
-    made, settings = [], json.dumps(options | dict(seed=seed), sort_keys=True, default=str)
+    recipe = [str(signature(function)) for function in (fit_wgan, generator, critic)] + [str(LOSSES)]
+    made, settings = [], json.dumps([options, seed, recipe], sort_keys=True, default=str)
     for target in np.unique(index):
         own = np.ascontiguousarray(images[index == target])
         name = hashlib.sha256(own.tobytes() + settings.encode()).hexdigest()[:12]
@@ -338,14 +340,16 @@ def two_sample_accuracy(
     real: np.ndarray,  # float (n, features)
     made: np.ndarray,  # float (m, features)
     *,
+    groups: np.ndarray | None = None,  # (n + m,), what a fold may not cut, such as ships; None: each by itself
     folds: int = 5,
     seed: int = 0,
 ) -> float:  # balanced accuracy, [0, 1]; 0.5 is chance
     "How often a logistic classifier tells made from real, cross-validated."
     features, labels = np.concatenate([real, made]), np.repeat([0, 1], [len(real), len(made)])
-    split = StratifiedKFold(folds, shuffle=True, random_state=seed)
+    groups = np.arange(len(labels)) if groups is None else groups
+    split = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     classifier = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=1000))
-    return float(cross_val_score(classifier, features, labels, cv=split, scoring="balanced_accuracy").mean())
+    return float(cross_val_score(classifier, features, labels, groups=groups, cv=split, scoring="balanced_accuracy").mean())
 
 # %% ../nbs/22_wgan.ipynb #864a3aea
 def frechet_distance(
@@ -361,9 +365,11 @@ def frechet_distance(
 def copy_ratio(
     real: np.ndarray,  # float (n, features), learnt from
     made: np.ndarray,  # float (m, features)
+    *,
+    groups: np.ndarray | None = None,  # (n,), real ones that are alike for a reason: of one ship; None: each by itself
 ) -> float:  # NaN where most real ones are the same
     "Median distance of made ones to the nearest real one, over that of real ones to each other."
-    own = cdist(real, real)
-    np.fill_diagonal(own, np.inf)
+    groups = np.arange(len(real)) if groups is None else np.asarray(groups)
+    own = np.where(groups[:, None] == groups, np.inf, cdist(real, real))
     usual = np.median(own.min(axis=1))
-    return float(np.median(cdist(made, real).min(axis=1)) / usual) if usual > 0 else np.nan
+    return float(np.median(cdist(made, real).min(axis=1)) / usual) if 0 < usual < np.inf else np.nan

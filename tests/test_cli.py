@@ -55,7 +55,7 @@ def test_info_tells_what_a_model_is(capsys):
 
 @pytest.mark.parametrize(
     "options, augment, learns",
-    [((), None, {}), (("--epochs", "3"), None, {"epochs": 3}), (("--made-images",), "wgan", {}), (("--paper", "--epochs", "3"), "wgan", {"augment": False, "epochs": 3})],
+    [((), None, {}), (("--epochs", "3"), None, {"epochs": 3}), (("--made-images",), "wgan", {}), (("--paper", "--epochs", "3"), "wgan", {"augment": False, "epochs": 3}), (("--paper", "--no-made-images"), None, {"augment": False})],
 )  # fmt: skip
 def test_options_of_train_reach_the_denoiser(options, augment, learns, tmp_path, monkeypatch):
     place, asked = trained(), []

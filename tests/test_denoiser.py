@@ -300,6 +300,8 @@ def test_the_preset_of_the_paper():
     assert (paper.overlay, paper.threshold, paper.preset, paper.baseline) == ("add", 0.75, "official", "zero")
     assert paper.n_representatives == "elbow" and paper.random_state == 3
     assert (paper.map_exponent, paper.whole_lines, paper.contrast, paper.line_weight) == (1, False, 0, 0)
+    with pytest.raises(ScorecamError, match="class fan has 2 images to learn from.*augment=None"):
+        ScoreCAMDenoiser.paper(training={"validation_fraction": 0}, verbose=False).fit(windows(range(2)))
     assert paper.augment == "wgan" and ScoreCAMDenoiser.paper(augment=None).augment is None
 
 

@@ -172,4 +172,25 @@ def test_measures_of_samples_know_the_same_the_other_and_the_copied():
     assert two_sample_accuracy(one, same) < 0.6 and two_sample_accuracy(one, other) > 0.95
     assert frechet_distance(one, one) == pytest.approx(0, abs=1e-4) and frechet_distance(one, other) == pytest.approx(20, rel=0.15)
     assert copy_ratio(one, one + 1e-4) < 0.01 and 0.8 < copy_ratio(one, same) < 1.3
+    assert np.isnan(copy_ratio(one, same, groups=np.zeros(150)))
     assert frechet_distance(one[:, :1], other[:, :1]) == pytest.approx(4, rel=0.25) and np.isnan(copy_ratio(np.zeros((4, 2)), other[:, :2]))
+
+
+def test_measures_of_samples_do_not_take_a_ship_for_another_image():
+    rng = np.random.default_rng(0)
+    ships = rng.normal(size=(2, 40, 30))
+    first, second = (np.repeat(some, 2, axis=0) + 0.01 * rng.normal(size=(80, 30)) for some in ships)  # two recordings of each
+    pairs = np.repeat(np.arange(80), 2)
+    blind, grouped = two_sample_accuracy(first, second), two_sample_accuracy(first, second, groups=pairs)
+    assert grouped < 0.6 < grouped + 0.15 < blind
+    near = first + 0.01 * rng.normal(size=first.shape)
+    assert copy_ratio(first, near) > 0.5 and copy_ratio(first, near, groups=pairs[:80]) < 0.1
+
+
+def test_generators_are_kept_by_what_they_saw_and_how_they_learn(tmp_path, monkeypatch):
+    images, index, options = np.concatenate([lines(8), lines(8, seed=1)]), np.repeat([0, 1], 8), dict(updates=1, folder=tmp_path, **SMALL)
+    first, again = wgan.made_images(images, index, **options), wgan.made_images(images, index, **options | dict(show_progress=False))
+    assert (first[0] == again[0]).all() and len(list(tmp_path.iterdir())) == 2
+    monkeypatch.setitem(LOSSES, "penalty", wgan.replace(LOSSES["penalty"], penalty=5.0))
+    wgan.made_images(images, index, **options)
+    assert len(list(tmp_path.iterdir())) == 4
