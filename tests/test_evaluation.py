@@ -206,6 +206,29 @@ def test_a_network_is_trained_once_and_ships_of_the_test_are_kept_from_it(tmp_pa
     assert again.model_id_ == denoiser.model_id_ and same.identical(windows)
 
 
+def test_a_smaller_draw_of_recordings_is_part_of_a_larger_one():
+    names = [f"{label}{i}" for label in "ab" for i in range(6)]
+    both = make_windows(np.zeros((24, 16, 4), np.float32), [name[0] for name in names for _ in range(2)], recording=np.repeat(names, 2), group=np.repeat(names, 2), start=np.tile([0.0, 1.0], 12), config=CONFIG)
+    draws = [set(ev.draw_recordings(both, n, seed=1)["recording"].values) for n in (1, 3, 6)]
+    assert draws[0] < draws[1] < draws[2] == set(names) and [len(draw) for draw in draws] == [2, 6, 12]
+    assert ev.draw_recordings(both, 3, seed=1).sizes["sample"] == 12 and set(ev.draw_recordings(both, 3, seed=2)["recording"].values) != draws[1]
+    for wrong in (0, 7):
+        with pytest.raises(ScorecamError, match=f"{wrong} recordings of each class: choose 1 to 6"):
+            ev.draw_recordings(both, wrong)
+
+
+def test_made_images_and_few_recordings_come_from_the_cache(tmp_path, monkeypatch):
+    wgan = dict(updates=1, latent_dim=4, generator_options=dict(filters=(4, 4)), critic_options=dict(filters=(4, 4)))
+    changes = {"training": {"epochs": 1, "validation_fraction": 0}, "n_representatives": 2, "wgan": wgan}
+    few = dict(folder=tmp_path, settings={"ships": 6, "recordings": 1}, changes=changes, recipe="made", per_class=4)
+    denoiser, windows = ev.trained("easy", 3, **few)
+    assert denoiser.recordings_.groupby("label").size().eq(4).all() and denoiser.wgan == wgan
+    assert not set(denoiser.recordings_.group) & set(ev.split_of(windows, 3)[2].group.values)
+    assert len(list((tmp_path / "generators").iterdir())) == 4
+    monkeypatch.setattr(ScoreCAMDenoiser, "fit", lambda *_, **__: pytest.fail("it was trained again"))
+    assert ev.trained("easy", 3, **few)[0].model_id_ == denoiser.model_id_
+
+
 @pytest.mark.parametrize(
     "call, words",
     [
