@@ -361,15 +361,11 @@ def split_of(
 # %% ../nbs/60_evaluation.ipynb #4735ab63
 VARIANTS = {
     "narrow": partial(ScoreCAMDenoiser, network=dict(dense=16, embedding=8)),
-    "one-speed": partial(ScoreCAMDenoiser, rate_tolerance=0.0),
     "two-blocks": partial(ScoreCAMDenoiser, network=dict(filters=(16, 16))),
     "no-presence": partial(ScoreCAMDenoiser, network=dict(levels=(), filters=(16,), kernel=(3, 3)), cam_layer="relu_1"),
     "made": partial(ScoreCAMDenoiser, augment="wgan"),
     "paper-real": partial(ScoreCAMDenoiser.paper, augment=None),
-    "paper-fewer": partial(
-        ScoreCAMDenoiser.paper, augment=None, network=dict(levels=(), filters=(8, 16, 16), kernel=(3, 3), pool=(1, 2), dense=128, embedding=64)
-    ),
-}  # fmt: skip
+}
 
 # %% ../nbs/60_evaluation.ipynb #f12edc76
 RECIPES = {"default": ScoreCAMDenoiser, "paper": ScoreCAMDenoiser.paper} | VARIANTS
