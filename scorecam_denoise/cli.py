@@ -185,7 +185,7 @@ def train(
     test: Annotated[float, typer.Option(help="Share of each class's recordings to keep aside for `evaluate`.", min=0, max=0.9)] = 0.25,
     epochs: Epochs = None,
     paper: Annotated[bool, typer.Option("--paper", help="The settings of arXiv 2410.21557, made images included.")] = False,
-    made: Annotated[bool | None, typer.Option("--made-images/--no-made-images", help="Learn from images that a generator makes of each class besides; takes minutes more.", show_default="with --paper alone")] = None,
+    made: Annotated[bool | None, typer.Option("--made-images/--no-made-images", help="Learn from images that a generator makes of each class besides; takes minutes more, whatever --epochs.", show_default="with --paper alone")] = None,
 ):
     "Learn classes from folders of recordings."
     from scorecam_denoise.datasets import load_folder

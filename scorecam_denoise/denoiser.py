@@ -294,9 +294,9 @@ def check_enough(
     index: np.ndarray,  # int (n,), class indices of the images to learn from
 ) -> None:
     "Raises ScorecamError where a class has too few images for a generator."
-    for label, n in zip(classes, np.bincount(index, minlength=len(classes))):
+    for label, n in zip(classes, np.bincount(index, minlength=len(classes)).tolist()):
         if n < 4:
-            raise ScorecamError(f"class {label} has {n} image{'s' * (n != 1)} to learn from: a generator takes at least 4, add recordings, or do without made images (augment=None)")
+            raise ScorecamError(f"class {label} has {n} image{'s' * (n != 1)} to learn from: a generator takes at least 4, add recordings, or do without made images (augment=None, --no-made-images)")
 
 # %% ../nbs/51_denoiser.ipynb #99b6267c
 def fit_denoiser(
