@@ -580,7 +580,7 @@ def save_scene(
 ) -> Path:        # the folder
     "Write a scene: audio by class, stems, truth."
     peak = max(np.abs(x).max() for parts in [scene.audio, *scene.stems.values()] for x in parts.values())
-    scale = 0.9 / peak
+    scale = 0.9 / float(peak)  # in double precision: the level is told from it
     with atomic_path(folder) as tmp:
         for name, waveform in scene.audio.items():
             files = {f"audio/{name}.wav": waveform}
