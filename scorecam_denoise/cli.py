@@ -2,10 +2,10 @@
 
 # %% auto #0
 __all__ = ['app', 'Model', 'Data', 'Out', 'Seed', 'Epochs', 'Channel', 'Group', 'FIGURES', 'STYLE', 'PAGE', 'CARD', 'main',
-           'report', 'output_folder', 'parse_threshold', 'read_truth', 'read_config', 'skipped', 'hold_out', 'train',
-           'accuracy', 'describe', 'accuracy_line', 'info', 'hours', 'picture', 'selections', 'denoise_file', 'denoise',
-           'unheard', 'evaluate', 'embedded', 'table_html', 'wav_bytes', 'demo_table', 'truth_figure', 'masks_figure',
-           'demo_card', 'demo', 'write_page']
+           'report', 'output_folder', 'parse_threshold', 'read_truth', 'read_config', 'skipped', 'hold_out',
+           'shortened', 'train', 'accuracy', 'describe', 'accuracy_line', 'info', 'hours', 'picture', 'selections',
+           'denoise_file', 'denoise', 'unheard', 'evaluate', 'embedded', 'table_html', 'wav_bytes', 'demo_table',
+           'truth_figure', 'masks_figure', 'demo_card', 'demo', 'write_page']
 
 # %% ../nbs/90_cli.ipynb #50270989
 import base64
@@ -92,7 +92,7 @@ Model = Annotated[Path, typer.Argument(help="Folder of a trained model.", show_d
 Data = Annotated[Path, typer.Argument(help="Folder with one folder of recordings for each class, or a saved scene.", show_default=False)]
 Out = Annotated[Path, typer.Option(help="Where to write.", show_default=False)]
 Seed = Annotated[int, typer.Option(help="The same seed gives the same result.", min=0)]
-Epochs = Annotated[int | None, typer.Option(help="Most epochs to train for.", min=1)]
+Epochs = Annotated[int | None, typer.Option(help="Most epochs to train for, of each network.", min=1)]
 Channel = Annotated[int | None, typer.Option(help="Channel to take where there are several, counted from 0.", min=0)]
 Group = Annotated[
     str | None,
@@ -173,6 +173,16 @@ def hold_out(
     learn, test = grouped_split(labels, groups, fractions=(1 - share, share), seed=seed)
     return windows.isel(sample=learn), windows.isel(sample=test)
 
+# %% ../nbs/90_cli.ipynb #49d99d9a
+def shortened(
+    denoiser,  # ScoreCAMDenoiser
+    epochs: int | None,  # of each training at most; None: as many as it takes
+):  # ScoreCAMDenoiser
+    "The denoiser, to be trained for less long."
+    if not epochs:
+        return denoiser
+    return denoiser.set_params(training=(denoiser.training or {}) | {"epochs": epochs}, separation={"epochs": min(epochs, 12)})
+
 # %% ../nbs/90_cli.ipynb #53eaacb0
 @app.command()
 def train(
@@ -186,6 +196,7 @@ def train(
     epochs: Epochs = None,
     paper: Annotated[bool, typer.Option("--paper", help="The settings of arXiv 2410.21557, made images included.")] = False,
     made: Annotated[bool | None, typer.Option("--made-images/--no-made-images", help="Learn from images that a generator makes of each class besides; takes minutes more, whatever --epochs.", show_default="with --paper alone")] = None,
+    separate: Annotated[bool, typer.Option("--sound/--no-sound", help="Learn whose sound is whose, for the audio that denoise writes; without it the mask is the audio's too.")] = True,
 ):
     "Learn classes from folders of recordings."
     from scorecam_denoise.datasets import load_folder
@@ -195,8 +206,8 @@ def train(
     windows = load_folder(data, config=read_config(config), group=group, channel=channel)
     learn, aside = hold_out(windows, test, seed)
     make = ScoreCAMDenoiser.paper if paper else ScoreCAMDenoiser
-    denoiser = make(random_state=seed, **({} if made is None else {"augment": "wgan" if made else None}))
-    denoiser.set_params(training=(denoiser.training or {}) | ({"epochs": epochs} if epochs else {})).fit(learn)
+    denoiser = make(random_state=seed, **({} if made is None else {"augment": "wgan" if made else None}), **({} if separate else {"separate": False}))
+    shortened(denoiser, epochs).fit(learn)
     if aside.sizes["sample"]:
         denoiser.figures_ |= accuracy(denoiser, aside)
     denoiser.save(out)
@@ -238,6 +249,11 @@ def describe(
     yield f"  trained for {figures['epochs']} epochs, best {figures['best_epoch'] + 1}"
     if "validation_accuracy" in figures:
         yield f"  network's accuracy on {figures['n_validation']} validation windows: {figures['validation_accuracy']:.1%}"
+    if "share_gain_db" in figures:
+        yield (
+            f"  sound: two classes' recordings mixed, SI-SDR {figures['share_gain_db']:+.1f} dB by the class's share, at best {figures['best_gain_db']:+.1f} dB; "
+            f"the mask of lines is {'laid over it' if denoiser.mask_weight_ else 'left out of it'}"
+        )
     if "accuracy" in figures:
         yield accuracy_line(figures)
 
@@ -641,7 +657,7 @@ def demo(
     made = simulate_scene(scene, ships=ships, seed=seed)
     windows = made.windows.assign_coords(row=("sample", numpy.arange(made.windows.sizes["sample"])))
     learn, test = hold_out(windows, 0.25, seed)
-    denoiser = ScoreCAMDenoiser(random_state=seed, training=epochs and {"epochs": epochs}).fit(learn)
+    denoiser = shortened(ScoreCAMDenoiser(random_state=seed), epochs).fit(learn)
     denoiser.figures_ |= accuracy(denoiser, test)
     denoiser.save(folder / "model")
     table = demo_table(denoiser, test)

@@ -19,7 +19,7 @@ import pandas as pd
 import xarray as xr
 
 from .core import ScorecamError, atomic_path, progress
-from .spectrogram import SpectrogramConfig, iter_blocks, spectrogram_image, tile
+from .spectrogram import SpectrogramConfig, iter_blocks, level_db, spectrogram_image, tile
 
 # %% ../nbs/11_datasets.ipynb #bb39a679
 def truth_entry(
@@ -42,14 +42,14 @@ def make_windows(
     group: Sequence,  # (n,) what a split may not cut
     start: Sequence,  # (n,) s
     config: SpectrogramConfig,
-    **truth,  # tonal_mask, owner, line: (n, frequency, time); snr: (n,)
+    **more,  # level (dB before whitening); truth: tonal_mask, owner, line: (n, frequency, time); snr: (n,)
 ) -> xr.Dataset:  # dims (sample, frequency, time)
     "Pictures, where they come from and what is known of them."
     images = np.asarray(images, np.float32)
     images = images[..., 0] if images.ndim == 4 else images
     if images.shape[1:] != (config.n_frequency, config.n_time):
         raise ScorecamError(f"images of shape {images.shape}: expected (n, {config.n_frequency}, {config.n_time})")
-    known = {"label": labels, "recording": recording, "group": group, "start": start} | truth
+    known = {"label": labels, "recording": recording, "group": group, "start": start} | more
     entries = {name: truth_entry(name, values, images.shape) for name, values in known.items()}
     each_pixel = {name: entry for name, entry in entries.items() if len(entry[0]) == 3}
     each_window = {name: entry for name, entry in entries.items() if len(entry[0]) == 1}
@@ -162,16 +162,18 @@ def recording_windows(
     config: SpectrogramConfig,
     *,
     channel: int | None = None,  # counted from 0; needed where there are several
-) -> tuple[np.ndarray, np.ndarray]:  # float32 (n, frequency, time) and starts (n,), s; raises ScorecamError naming the file
+) -> dict:  # images and level (dB re full scale), float32 (n, frequency, time), start (n,), s; raises ScorecamError naming the file
     "A recording as pictures to learn from."
-    images, starts = [], []
+    parts = {"images": [], "level": [], "start": []}
     for block in iter_blocks(path, config, channel=channel):
         tiles, begin = tile(spectrogram_image(block.spectrum, config), config)
-        images.append(tiles[..., 0])
-        starts.append(begin + block.start)
-    images, starts = np.concatenate(images), np.concatenate(starts)
-    new = np.diff(starts, prepend=-config.tile_step) >= config.tile_step / 2
-    return images[new], starts[new] * config.seconds_per_frame
+        parts["images"].append(tiles[..., 0])
+        parts["level"].append(tile(level_db(block.spectrum, config), config)[0][..., 0])
+        parts["start"].append(begin + block.start)
+    whole = {name: np.concatenate(values) for name, values in parts.items()}
+    new = np.diff(whole["start"], prepend=-config.tile_step) >= config.tile_step / 2
+    whole = {name: values[new] for name, values in whole.items()}
+    return whole | {"start": whole["start"] * config.seconds_per_frame}
 
 # %% ../nbs/11_datasets.ipynb #2a480bbd
 def read_files(
@@ -187,12 +189,12 @@ def read_files(
             bad.append(f"{path}: the same sound as {copied[path]}: remove one of them")
             continue
         try:
-            images, starts = recording_windows(path, config, channel=channel)
+            parts = recording_windows(path, config, channel=channel)
         except ScorecamError as error:
             bad.append(str(error) if str(error).startswith(f"{path}: ") else f"{path}: {error}")
             continue
         names = {"labels": label, "recording": recording, "group": group}
-        seen.append({"images": images, "start": starts} | {key: np.full(len(images), name) for key, name in names.items()})
+        seen.append(parts | {key: np.full(len(parts["start"]), name) for key, name in names.items()})
     return seen, bad
 
 # %% ../nbs/11_datasets.ipynb #544ea524

@@ -2,7 +2,8 @@
 
 # %% auto #0
 __all__ = ['Excess', 'rows_at_speed', 'Speeds', 'conv_block', 'presence', 'spec_cnn', 'check_shape', 'Speckle', 'generator',
-           'critic', 'padded', 'cropped', 'smooth_block', 'unet', 'denoising_autoencoder']
+           'critic', 'padded', 'cropped', 'smooth_block', 'down_and_up', 'unet', 'denoising_autoencoder', 'along_time',
+           'Height', 'whole_columns', 'separator']
 
 # %% ../nbs/20_networks.ipynb #72418ff1
 from itertools import count
@@ -278,6 +279,31 @@ def smooth_block(
     x = layers.Conv2D(filters, kernel, padding="same", use_bias=False, kernel_initializer=start, name=f"conv_{name}")(x)
     return layers.ReLU(name=f"relu_{name}")(layers.BatchNormalization(momentum=0.9, name=f"norm_{name}")(x))
 
+# %% ../nbs/20_networks.ipynb #dae594ac
+def down_and_up(
+    x,  # tensor (n, frequency, time, channels)
+    *,
+    filters: tuple,  # channels of each level, the finest first
+    kernel: tuple,  # (frequency, time), bins and frames
+    pool: tuple,  # (frequency, time) by which each level is smaller than the one before, bins and frames
+    bottom,  # function tensor → tensor, at the coarsest level
+    seeds,  # iterator of initial weights' seeds
+):
+    "A U-Net's levels, from the finest to the coarsest and back: a tensor (n, frequency, time, filters[0]), with zeros at its far ends."
+    levels, kept = len(filters), []
+    x = padded(x, tuple(part ** (levels - 1) for part in pool))
+    for k, channels in enumerate(filters):
+        x = smooth_block(x, channels, kernel, f"down_{k}", next(seeds))
+        kept.append(x)
+        if k < levels - 1:
+            x = layers.AveragePooling2D(pool, name=f"smaller_{k}")(x)
+    x = bottom(x)
+    for k in reversed(range(levels - 1)):
+        x = layers.UpSampling2D(pool, name=f"larger_{k}")(smooth_block(x, filters[k], (1, 1), f"fewer_{k}", next(seeds)))
+        x = layers.Concatenate(name=f"beside_{k}")([x, kept[k]])
+        x = smooth_block(x, filters[k], kernel, f"up_{k}", next(seeds))
+    return x
+
 # %% ../nbs/20_networks.ipynb #67c89ca4
 def unet(
     shape: tuple,  # (frequency, time, 1) of an image, bins and frames
@@ -289,20 +315,9 @@ def unet(
     seed: int = 0,  # of the initial weights
 ) -> keras.Model:  # (n, frequency, time, 1) → (n, frequency, time, 1) in [0, 1]
     "A U-Net: images to masks."
-    seeds, kernel, levels = count(100 * seed), tuple(kernel), len(filters)
-    image = keras.Input(tuple(shape), name="image")
-    x = padded(image, tuple(part ** (levels - 1) for part in pool))
-    kept = []
-    for k, channels in enumerate(filters):
-        x = smooth_block(x, channels, kernel, f"down_{k}", next(seeds))
-        kept.append(x)
-        if k < levels - 1:
-            x = layers.AveragePooling2D(pool, name=f"smaller_{k}")(x)
-    x = smooth_block(x, filters[-1], tuple(context), "bottom", next(seeds))
-    for k in reversed(range(levels - 1)):
-        x = layers.UpSampling2D(pool, name=f"larger_{k}")(smooth_block(x, filters[k], (1, 1), f"fewer_{k}", next(seeds)))
-        x = layers.Concatenate(name=f"beside_{k}")([x, kept[k]])
-        x = smooth_block(x, filters[k], kernel, f"up_{k}", next(seeds))
+    seeds, image = count(100 * seed), keras.Input(tuple(shape), name="image")
+    bottom = lambda x: smooth_block(x, filters[-1], tuple(context), "bottom", next(seeds))
+    x = down_and_up(image, filters=filters, kernel=tuple(kernel), pool=pool, bottom=bottom, seeds=seeds)
     start = keras.initializers.GlorotUniform(seed=next(seeds))
     x = layers.Conv2D(1, 1, activation="sigmoid", kernel_initializer=start, name="sure")(x)
     return keras.Model(image, cropped(x, shape), name="unet")
@@ -329,3 +344,75 @@ def denoising_autoencoder(
     start = keras.initializers.GlorotUniform(seed=next(seeds))
     x = layers.Conv2DTranspose(1, kernel, pool, padding="same", activation="sigmoid", kernel_initializer=start, name="clean")(x)
     return keras.Model(image, cropped(x, shape, "image_clean"), name="denoising_autoencoder")
+
+# %% ../nbs/20_networks.ipynb #5bb405f9
+def along_time(
+    x,  # tensor (n, frequency, time)
+    n_classes: int,
+    *,
+    units: int,  # channels
+    apart: tuple,  # frames between the taps of each convolution
+    dropout: float,  # share of channels dropped before each, while training
+    seeds,  # iterator of initial weights' seeds
+):
+    "A tensor (n, frequency, time, classes) from whole spectra in their order."
+    rows, frames = x.shape[1:]
+    start = lambda: dict(kernel_initializer=keras.initializers.GlorotUniform(seed=next(seeds)))
+    x = layers.Permute((2, 1), name="spectra")(x)
+    x = layers.Dense(units, activation="relu", name="units", **start())(x)
+    for k, step in enumerate(apart):
+        y = layers.Dropout(dropout, seed=next(seeds), name=f"dropout_{k}")(x)
+        y = layers.Conv1D(units, 3, dilation_rate=step, padding="same", activation="relu", name=f"around_{k}", **start())(y)
+        x = layers.LayerNormalization(name=f"norm_around_{k}")(layers.Add(name=f"added_{k}")([x, y]))
+    x = layers.Dropout(dropout, seed=next(seeds), name="dropout_spectra")(x)
+    x = layers.Dense(rows * n_classes, name="spectra_of_classes", **start())(x)
+    return layers.Permute((2, 1, 3), name="by_spectra")(layers.Reshape((frames, rows, n_classes), name="classes_apart")(x))
+
+# %% ../nbs/20_networks.ipynb #61afedb4
+@keras.saving.register_keras_serializable(package="scorecam_denoise")
+class Height(layers.Layer):
+    "Lays a channel beside an image (n, frequency, time, channels): where a row lies, from -1 to 1."
+
+    def call(self, image):
+        row = np.linspace(-1, 1, image.shape[1], dtype="float32")[:, None, None]
+        return ops.concatenate([image, ops.zeros_like(image[..., :1]) + row], axis=-1)
+
+# %% ../nbs/20_networks.ipynb #829eaada
+def whole_columns(
+    x,  # tensor (n, frequency, time, channels)
+    units: int,  # channels of a column
+    *,
+    dropout: float,  # share of channels dropped, while training
+    seeds,  # iterator of initial weights' seeds
+):
+    "The image, and beside it what its columns and their neighbours in time make of themselves."
+    rows, frames, channels = x.shape[1:]
+    start = lambda: dict(activation="relu", kernel_initializer=keras.initializers.GlorotUniform(seed=next(seeds)))
+    y = layers.Reshape((frames, rows * channels), name="columns")(layers.Permute((2, 1, 3), name="frames_first")(x))
+    y = layers.Dense(units, name="column", **start())(layers.Dropout(dropout, seed=next(seeds), name="dropout_columns")(y))
+    y = layers.Conv1D(units, 3, padding="same", name="columns_around", **start())(y)
+    y = layers.Dense(rows * channels, name="columns_again", **start())(y)
+    y = layers.Permute((2, 1, 3), name="rows_first")(layers.Reshape((frames, rows, channels), name="rows_apart")(y))
+    return layers.Concatenate(name="columns_beside")([x, y])
+
+# %% ../nbs/20_networks.ipynb #34d85ad7
+def separator(
+    shape: tuple,  # (frequency, time) of a window, bins and frames
+    n_classes: int,
+    *,
+    units: int = 128,  # channels along time
+    apart: tuple = (1, 2, 4, 8),  # frames between the taps of each convolution along time
+    filters: tuple = (8, 16, 32, 64),  # channels of each level of the U-Net, the finest first
+    pool: tuple = (4, 2),  # (frequency, time) by which each level is smaller than the one before, bins and frames
+    dropout: float = 0.2,  # share of channels dropped along time and at the bottom, while training
+    seed: int = 0,  # of the initial weights
+) -> keras.Model:  # (n, frequency, time) → (n, frequency, time, classes) in [0, 1]
+    "Levels to the share of each class in each pixel."
+    seeds, level = count(100 * seed), keras.Input(tuple(shape), name="level")
+    spectra = along_time(level, n_classes, units=units, apart=tuple(apart), dropout=dropout, seeds=seeds)
+    x = Height(name="height")(layers.Reshape((*shape, 1), name="picture")(level))
+    bottom = lambda x: whole_columns(x, filters[-1], dropout=dropout, seeds=seeds)
+    x = down_and_up(x, filters=filters, kernel=(3, 3), pool=tuple(pool), bottom=bottom, seeds=seeds)
+    x = layers.Conv2D(n_classes, 1, kernel_initializer=keras.initializers.GlorotUniform(seed=next(seeds)), name="pixels_of_classes")(x)
+    both = layers.Add(name="both")([spectra, cropped(x, shape, "by_picture")])
+    return keras.Model(level, layers.Activation("sigmoid", name="share")(both), name="separator")

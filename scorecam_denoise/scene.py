@@ -23,7 +23,7 @@ from scipy.ndimage import median_filter
 
 from .core import ScorecamError, atomic_path, progress
 from .datasets import make_windows
-from .spectrogram import SpectrogramConfig, n_frames, read_audio, resample, spectrogram_image, stft
+from .spectrogram import SpectrogramConfig, level_db, n_frames, read_audio, resample, spectrogram_image, stft
 
 # %% ../nbs/12_scene.ipynb #f189875a
 VESSELS = {  # type: shaft rate 5/50/95 % (Hz), reference speed (kn), length (m), direct drive, cargo-type continuum D2
@@ -589,7 +589,7 @@ def save_scene(
                 path = Path(tmp, file)
                 path.parent.mkdir(parents=True, exist_ok=True)
                 sf.write(path, x * scale, scene.rate, subtype="PCM_24")
-        truth = scene.windows.copy()
+        truth = scene.windows.drop_vars("level")  # that is in the sound
         truth.attrs |= dict(settings=json.dumps(asdict(scene.settings)), seed=scene.seed, sensitivity_db=float(20 * np.log10(scale)))
         truth.to_netcdf(Path(tmp, "truth.nc"), engine="h5netcdf", encoding={v: {"zlib": True} for v in ("image", "tonal_mask", "owner", "line")})
         scene.tracks.to_csv(Path(tmp, "tracks.csv"), index=False, float_format="%.4g")
@@ -648,11 +648,11 @@ def window_rows(
     **columns,                 # label, group, recording, snr
 ) -> list:                     # of dicts, one for each window
     "Cut a recording and its truth into labelled windows."
-    image = spectrogram_image(stft(waveform, config), config)
-    rows = []
+    spectrum, rows = stft(waveform, config), []
+    image, level = spectrogram_image(spectrum, config), level_db(spectrum, config)
     for start in range(0, image.shape[1] - config.n_time + 1, config.n_time):
         part = slice(start, start + config.n_time)
-        rows.append(dict(image=image[:, part], start=start * config.seconds_per_frame, **{k: v[:, part] for k, v in truth.items()}, **columns))
+        rows.append(dict(image=image[:, part], level=level[:, part], start=start * config.seconds_per_frame, **{k: v[:, part] for k, v in truth.items()}, **columns))
     return rows
 
 # %% ../nbs/12_scene.ipynb #ba76cc69

@@ -4,10 +4,10 @@
 __all__ = ['broken_rules', 'cast_field', 'SpectrogramConfig', 'config_from_json', 'AudioInfo', 'ends_early', 'has_length',
            'count_samples', 'audio_info', 'choose_channel', 'read_pieces', 'read_blocks', 'read_audio', 'mirrored',
            'cut', 'resampled_length', 'resample_blocks', 'resample', 'n_frames', 'hann', 'stft_blocks', 'stft',
-           'bin_power', 'level_db', 'local_sum', 'mean_noise_db', 'background_db', 'whitened_db', 'spectrogram_image',
-           'tile_starts', 'tile', 'add_tiles', 'untile', 'spread_mask', 'synthesis_blocks', 'invert_blocks', 'invert',
-           'Block', 'check_rate', 'iter_blocks', 'merge_blocks', 'write_audio', 'running_median',
-           'split_window_detector', 'detector_grid']
+           'bin_power', 'level_db', 'local_sum', 'mean_noise_db', 'background_db', 'whitened_db', 'as_image',
+           'spectrogram_image', 'band_image', 'tile_starts', 'tile', 'add_tiles', 'untile', 'spread_mask',
+           'synthesis_blocks', 'invert_blocks', 'invert', 'Block', 'check_rate', 'iter_blocks', 'merge_blocks',
+           'write_audio', 'running_median', 'split_window_detector', 'detector_grid']
 
 # %% ../nbs/10_spectrogram.ipynb #4aa9c0d2
 import json
@@ -470,13 +470,29 @@ def whitened_db(
     return (level - background_db(level, config))[first - low : last - low].astype(np.float32)
 
 # %% ../nbs/10_spectrogram.ipynb #0684696e
+def as_image(
+    whitened: np.ndarray,  # float (n_frequency, frames), dB over the background
+    config: SpectrogramConfig,
+) -> np.ndarray:  # float32 (n_frequency, frames), in [0, 1]
+    "Levels over the background as pixels."
+    low, high = config.db_range
+    return np.clip((whitened - low) / (high - low), 0, 1).astype(np.float32)
+
+# %% ../nbs/10_spectrogram.ipynb #b195e9c2
 def spectrogram_image(
     spectrum: np.ndarray,  # complex (n_fft // 2 + 1, frames)
     config: SpectrogramConfig,
 ) -> np.ndarray:  # float32 (n_frequency, frames), in [0, 1]
     "The picture that networks see."
-    low, high = config.db_range
-    return np.clip((whitened_db(spectrum, config) - low) / (high - low), 0, 1).astype(np.float32)
+    return as_image(whitened_db(spectrum, config), config)
+
+# %% ../nbs/10_spectrogram.ipynb #ecbc0066
+def band_image(
+    level: np.ndarray,  # float (n_frequency, frames), dB, see level_db
+    config: SpectrogramConfig,
+) -> np.ndarray:  # float32 (n_frequency, frames), in [0, 1]
+    "The picture of a band whose surroundings are not known."
+    return as_image(level - (np.median(level, axis=0) if config.whiten is None else background_db(level, config)), config)
 
 # %% ../nbs/10_spectrogram.ipynb #dc80a3a0
 def tile_starts(

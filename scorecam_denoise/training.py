@@ -207,12 +207,13 @@ class EpochBar(keras.callbacks.Callback):
         self,
         *,
         disable: bool,  # True: silent
+        name: str = "training",
     ):
         super().__init__()
-        self.disable = disable
+        self.disable, self.name = disable, name
 
     def on_train_begin(self, logs=None):
-        self.bar = progress(desc="training", total=self.params["epochs"], disable=self.disable)
+        self.bar = progress(desc=self.name, total=self.params["epochs"], disable=self.disable)
 
     def on_epoch_end(self, epoch, logs=None):
         self.bar.set_postfix({name: f"{value:.3f}" for name, value in logs.items() if "weighted" not in name})
