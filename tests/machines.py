@@ -59,6 +59,6 @@ def trained():
     write_folder(place / "machines")
     (place / "settings.json").write_text(CONFIG.to_json())
     soundfile.write(place / "unknown.wav", sound("pump", 99, seconds=10), 2000)
-    arguments = [str(place / "machines"), "--out", str(place / "model"), "--config", str(place / "settings.json"), "--epochs", "60"]
+    arguments = [str(place / "machines"), "--out", str(place / "model"), "--config", str(place / "settings.json"), "--epochs", "60", "--no-sound"]
     assert main(["train", *arguments]) == 0
     return place

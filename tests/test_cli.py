@@ -55,7 +55,7 @@ def test_info_tells_what_a_model_is(capsys):
 
 @pytest.mark.parametrize(
     "options, augment, learns",
-    [((), None, {}), (("--epochs", "3"), None, {"epochs": 3}), (("--made-images",), "wgan", {}), (("--paper", "--epochs", "3"), "wgan", {"augment": False, "epochs": 3}), (("--paper", "--no-made-images"), None, {"augment": False})],
+    [((), None, {}), (("--epochs", "3"), None, {"epochs": 3}), (("--made-images", "--no-sound"), "wgan", {}), (("--paper", "--epochs", "3"), "wgan", {"augment": False, "epochs": 3}), (("--paper", "--no-made-images"), None, {"augment": False})],
 )  # fmt: skip
 def test_options_of_train_reach_the_denoiser(options, augment, learns, tmp_path, monkeypatch):
     place, asked = trained(), []
@@ -64,6 +64,8 @@ def test_options_of_train_reach_the_denoiser(options, augment, learns, tmp_path,
     monkeypatch.setattr(ScoreCAMDenoiser, "save", lambda self, folder: None)
     assert run("train", place / "machines", "--out", tmp_path / "model", "--config", place / "settings.json", "--test", "0", *options) == 0
     assert asked[0]["augment"] == augment and asked[0]["training"] == learns
+    assert asked[0]["separation"] == ({"epochs": 3} if "--epochs" in options else None)
+    assert asked[0]["separate"] == ("--paper" not in options and "--no-sound" not in options)
 
 
 def test_denoise_writes_four_files(tmp_path, capsys):
@@ -152,7 +154,7 @@ def test_a_saved_scene_can_be_learnt_and_is_measured(tmp_path, capsys):
     scene = simulate_scene("easy", ships=4, recordings=1, classes=("tug", "cargo"), config=SpectrogramConfig(n_frequency=64, n_time=32))
     scene.save(tmp_path / "scene")
     (tmp_path / "settings.json").write_text(scene.config.to_json())
-    options = ["--config", tmp_path / "settings.json", "--epochs", "3"]
+    options = ["--config", tmp_path / "settings.json", "--epochs", "3", "--no-sound"]
     assert run("train", tmp_path / "scene", "--out", tmp_path / "model", *options) == 0
     assert run("evaluate", tmp_path / "model", tmp_path / "scene") == 0
     out = capsys.readouterr().out
@@ -163,7 +165,7 @@ def test_a_saved_scene_can_be_learnt_and_is_measured(tmp_path, capsys):
 def page(tmp_path_factory):
     "The demo on a very small scene."
     out = tmp_path_factory.mktemp("demo") / "demo"
-    assert run("demo", "--out", out, "--ships", 4, "--scene", "easy", "--epochs", 3) == 0
+    assert run("demo", "--out", out, "--ships", 4, "--scene", "easy", "--epochs", 2) == 0
     return out
 
 
@@ -177,8 +179,9 @@ def test_the_demo_ends_with_one_page_that_needs_nothing_else(page):
     assert len(text) < 12_000_000
 
 
-def test_the_demo_leaves_a_model_results_and_figures(page):
+def test_the_demo_leaves_a_model_results_and_figures(page, capsys):
     assert run("info", page / "model") == 0
+    assert "by the class's share" in capsys.readouterr().out
     assert len(list((page / "results").glob("*.nc"))) == len(list((page / "figures").glob("*.png"))) == 4
     table = pd.read_csv(page / "thresholds.csv")
     removed, overwritten = table.iloc[:-1, 1], table.iloc[:-1, 2]

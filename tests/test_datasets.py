@@ -11,7 +11,7 @@ import xarray as xr
 
 from scorecam_denoise import datasets as ds
 from scorecam_denoise.core import ScorecamError
-from scorecam_denoise.spectrogram import SpectrogramConfig, spectrogram_image, stft
+from scorecam_denoise.spectrogram import SpectrogramConfig, level_db, spectrogram_image, stft
 
 CONFIG = SpectrogramConfig(n_fft=400, hop_length=200, n_frequency=32, n_time=16)
 
@@ -52,12 +52,13 @@ def test_windows_are_tiles_with_their_origin(folder):
     own = windows.isel(sample=windows.recording.values == "fan/a")
     np.testing.assert_allclose(own.start.values, [0, 0.4, 0.8, 1.2])  # 41 frames, tiles of 16 every 8
     np.testing.assert_allclose(own.image[3], image[:, 24:40], atol=1e-5)
+    np.testing.assert_allclose(own.level[3], level_db(stft(wave, CONFIG), CONFIG)[:, 24:40], atol=1e-4)
 
 
 def test_a_tail_that_adds_little_is_no_window(tmp_path):
     path = sound(tmp_path / "a.wav", seconds=1.25)  # 26 frames: tiles at 0, 8 and, for 2 frames more, at 10
-    assert list(ds.recording_windows(path, CONFIG)[1]) == [0, 0.4]
-    assert list(ds.recording_windows(sound(tmp_path / "b.wav", seconds=0.3), CONFIG)[1]) == [0]
+    assert list(ds.recording_windows(path, CONFIG)["start"]) == [0, 0.4]
+    assert list(ds.recording_windows(sound(tmp_path / "b.wav", seconds=0.3), CONFIG)["start"]) == [0]
 
 
 def test_windows_survive_netcdf(tmp_path, folder):

@@ -253,3 +253,37 @@ def test_real_noise_is_asked_for_by_name(monkeypatch, capsys):
     assert len(ev.jobs_of(range(2))) == 23 + 2 * variants and "left out" in capsys.readouterr().out
     monkeypatch.setenv("SCORECAM_DATA", "somewhere")
     assert len(ev.jobs_of(range(2))) == 25 + 2 * variants and len(ev.jobs_of()) == 63 + 5 * variants and ev.scene_of("injected")[1].name == "north_sea_hydrophone"
+
+
+def test_truth_is_drawn_from_every_class_and_ship_in_turn(tmp_path):
+    both = ev.cached_windows("easy", 0, tmp_path, settings={"ships": 4, "classes": ("tug", "cargo")})[0]
+    draws = [ev.draw_windows(both, n, seed=1) for n in (2, 5, 8, 16)]
+    kept = [set(zip(draw["recording"].values, draw["start"].values)) for draw in draws]
+    assert kept[0] < kept[1] < kept[2] < kept[3] and len(set(draws[2]["group"].values)) == 8
+    assert [sorted(np.unique(draw["label"].values, return_counts=True)[1]) for draw in draws[:2]] == [[1, 1], [2, 3]]
+    for wrong in (0, 17):
+        with pytest.raises(ScorecamError, match="16"):
+            ev.draw_windows(both, wrong)
+
+
+def test_sources_are_laid_over_each_other_at_the_snr_asked_for():
+    rng, config = np.random.default_rng(0), SpectrogramConfig()
+    for snr in (-12, 6):
+        stems = ev.mix_stems(*(scale * rng.standard_normal(9000) for scale in (1, 5, 0.2)), snr_db=snr, config=config)
+        parts = [ev.band_power(stem, config) for stem in (stems["target"], stems["interferer 1"] + stems["interferer 2"])]
+        assert np.isclose(10 * np.log10(parts[0] / parts[1]), snr, atol=1e-2)
+
+
+@pytest.mark.parametrize(
+    "others, options, words",
+    [
+        ([np.ones(900)], {}, "same length"), ([], {}, "at least one other"), ([np.zeros(8000)], {}, "interferer 1 is silent"),
+        ([np.full(8000, np.nan)], {}, "not finite"), ([np.ones(8000)], {"rates": [4000, 44100]}, "44100 Hz"),
+    ],
+)  # fmt: skip
+def test_sources_that_do_not_belong_together_are_refused(others, options, words):
+    target = np.random.default_rng(0).standard_normal(8000)
+    with pytest.raises(ScorecamError, match=words):
+        ev.mix_stems(target, *others, snr_db=0, config=SpectrogramConfig(), **options)
+    with pytest.raises(ScorecamError, match="silent"):
+        ev.sound_gain({"target": np.zeros(8000), "noise": target}, np.ones((256, 9)), SpectrogramConfig())
