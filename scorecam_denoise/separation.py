@@ -78,7 +78,7 @@ def separation_loss(
     wanted,  # tensor (n, frequency, time, classes + 1): each class's part, and the amplitude of the mixture
     shares,  # tensor (n, frequency, time, classes), [0, 1]
 ):  # tensor (), dB
-    "What is wrong over what should be there, in dB, over the classes that are there."
+    "What is wrong over what should be there, mean over the classes that are there."
     parts, amplitude = wanted[..., :-1], wanted[..., -1:]
     wrong = ops.sum(ops.square(shares * amplitude - parts), axis=(1, 2))
     total = ops.sum(ops.square(parts), axis=(1, 2))
