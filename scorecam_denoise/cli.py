@@ -196,7 +196,7 @@ def train(
     epochs: Epochs = None,
     paper: Annotated[bool, typer.Option("--paper", help="The settings of arXiv 2410.21557, made images included.")] = False,
     made: Annotated[bool | None, typer.Option("--made-images/--no-made-images", help="Learn from images that a generator makes of each class besides; takes minutes more, whatever --epochs.", show_default="with --paper alone")] = None,
-    separate: Annotated[bool, typer.Option("--sound/--no-sound", help="Learn whose sound is whose, for the audio that denoise writes; without it the mask is the audio's too.")] = True,
+    separate: Annotated[bool | None, typer.Option("--sound/--no-sound", help="Learn whose sound is whose, for the audio that denoise writes; without it the mask is the audio's too.", show_default="with, but for --paper")] = None,
 ):
     "Learn classes from folders of recordings."
     from scorecam_denoise.datasets import load_folder
@@ -206,7 +206,7 @@ def train(
     windows = load_folder(data, config=read_config(config), group=group, channel=channel)
     learn, aside = hold_out(windows, test, seed)
     make = ScoreCAMDenoiser.paper if paper else ScoreCAMDenoiser
-    denoiser = make(random_state=seed, **({} if made is None else {"augment": "wgan" if made else None}), **({} if separate else {"separate": False}))
+    denoiser = make(random_state=seed, **({} if made is None else {"augment": "wgan" if made else None}), **({} if separate is None else {"separate": separate}))
     shortened(denoiser, epochs).fit(learn)
     if aside.sizes["sample"]:
         denoiser.figures_ |= accuracy(denoiser, aside)
@@ -251,7 +251,7 @@ def describe(
         yield f"  network's accuracy on {figures['n_validation']} validation windows: {figures['validation_accuracy']:.1%}"
     if "share_gain_db" in figures:
         yield (
-            f"  sound: two classes' recordings mixed, SI-SDR {figures['share_gain_db']:+.1f} dB by the class's share, at best {figures['best_gain_db']:+.1f} dB; "
+            f"  sound: two classes' recordings mixed, SI-SDR {figures['share_gain_db']:+.1f} dB by the class's share, {figures['ratio_gain_db']:+.1f} dB by the oracle's ratio mask; "
             f"the mask of lines is {'laid over it' if denoiser.mask_weight_ else 'left out of it'}"
         )
     if "accuracy" in figures:

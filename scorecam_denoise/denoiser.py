@@ -15,7 +15,6 @@ import inspect
 import json
 import warnings
 from collections.abc import Iterable, Iterator
-from itertools import tee
 from pathlib import Path
 
 import h5netcdf
@@ -167,6 +166,7 @@ def save_model(
         classes=denoiser.classes_.tolist(), dtype=denoiser.classes_.dtype.str, thresholds=denoiser.thresholds_.tolist(),
         config=denoiser.config_ and json.loads(denoiser.config_.to_json()), recordings=denoiser.recordings_.to_dict("list"),
         history=denoiser.history_, figures=denoiser.figures_, line_weight=denoiser.line_weight_, mask_weight=denoiser.mask_weight_,
+        separator_id=denoiser.separator_ and weights_id(denoiser.separator_),
         representatives={str(c): i.tolist() for c, i in denoiser.representatives_.items()},
     )  # fmt: skip
     with atomic_path(folder) as temporary:
@@ -216,7 +216,7 @@ def load_model(
     except Exception as error:  # Keras, HDF5 and JSON each have their own
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ScorecamError(f"{folder} cannot be read as a model ({reason[:120]}): train again or restore it from a copy") from error
-    if denoiser.model_id_ != about["model_id"] or len(denoiser.class_masks_) != len(denoiser.classes_):
+    if (denoiser.separator_ and weights_id(denoiser.separator_)) != about["separator_id"] or denoiser.model_id_ != about["model_id"] or len(denoiser.class_masks_) != len(denoiser.classes_):
         raise ScorecamError(f"{folder} is damaged (its files do not belong together): train again or restore it from a copy")
     return denoiser
 
@@ -334,6 +334,7 @@ def fit_denoiser(
 ) -> ScoreCAMDenoiser:
     "Trains the classifier, then learns each class's mask and threshold, and whose sound is whose."
     check_settings(denoiser)
+    powers = None if level is None else unit_powers(level, recordings)
     seed, speed = denoiser.random_state, dict(first_row=first_row_of(config))
     training = speed | dict(stretch=0.3 * denoiser.rate_tolerance, batch_size=16) | (denoiser.training or {})
     network = speed | dict(speeds=denoiser.rate_tolerance, seed=seed) | (denoiser.network or {})
@@ -360,7 +361,7 @@ def fit_denoiser(
     denoiser.thresholds_ = learn_thresholds(denoiser, images[learnt], index[learnt])
     denoiser.line_weight_ = learn_line_weight(denoiser, images[history.validation], index[history.validation])
     denoiser.separator_, denoiser.mask_weight_ = None, 1.0
-    return denoiser if level is None else learn_sound(denoiser, unit_powers(level, recordings), index, learnt, history.validation)
+    return denoiser if powers is None else learn_sound(denoiser, powers, index, learnt, history.validation)
 
 # %% ../nbs/51_denoiser.ipynb #03a79381
 def learn_masks(
@@ -412,6 +413,8 @@ def check_settings(
         raise ScorecamError(f"n_representatives {n!r}: expected a positive number, or 'elbow'")
     if isinstance(denoiser.baseline, str):
         baseline_images(np.zeros((1, 1, 1, 1), "float32"), denoiser.baseline)
+    if unknown := set(denoiser.separation or {}) - {name for f in (fit_separator, mixed) for name in inspect.signature(f).parameters}:
+        raise ScorecamError(f"separation {', '.join(map(repr, sorted(unknown)))}: expected options of fit_separator, such as epochs")
     if denoiser.augment not in (None, "wgan"):
         raise ScorecamError(f"augment {denoiser.augment!r} is not known: choose 'wgan', or None")
 
@@ -554,10 +557,12 @@ def mixture_figures(
     targets: np.ndarray,  # int (n,), their class indices
     *,
     n: int = 64,  # mixtures
-) -> dict:  # share_gain_db, mask_gain_db, best_gain_db (of the best ratio mask), means over mixtures; removed_r2
+) -> dict:  # share_gain_db, mask_gain_db, ratio_gain_db (of the oracle's ratio mask), means over mixtures; removed_r2
     "How well masks take one of two recordings out of a mixture at levels within 3 dB, and what the share knows where the mask removes."
     rng, config = np.random.default_rng(denoiser.random_state), denoiser.config_
-    parts = mixed(powers, targets, rng, n=n, n_classes=len(denoiser.classes_), three=0, spread_db=1.5)
+    loud = powers.mean(axis=(1, 2)) > 0.03  # of a window 15 dB below its recording there is little to take out
+    loud = loud if len(np.unique(targets[loud])) > 1 else np.full(len(loud), True)
+    parts = mixed(powers[loud], targets[loud], rng, n=n, n_classes=len(denoiser.classes_), three=0, spread_db=1.5)
     asked = np.array([rng.choice(np.flatnonzero(part.any(axis=(1, 2)))) for part in parts])
     mixtures, own = parts.sum(axis=1), parts[np.arange(n), asked]
     level, target_shares = 20 * np.log10(np.abs(mixtures) + 1e-9), np.eye(len(denoiser.classes_), dtype="float32")[asked]
@@ -567,7 +572,7 @@ def mixture_figures(
     gain = lambda each: float(np.mean([mixture_gain(*one) for one in zip(own, mixtures, each)]))
     removed = masks < thresholds(denoiser)[asked, None, None]
     known = explained(own[removed], mixtures[removed], share[removed])
-    return {"share_gain_db": gain(share), "mask_gain_db": gain(masks), "best_gain_db": gain(ratio), "removed_r2": known}
+    return {"share_gain_db": gain(share), "mask_gain_db": gain(masks), "ratio_gain_db": gain(ratio), "removed_r2": known}
 
 # %% ../nbs/51_denoiser.ipynb #faf3f6fd
 def explained(
@@ -687,13 +692,13 @@ def masked_block(
     denoiser: ScoreCAMDenoiser,  # fitted
     block: Block,
     shares: np.ndarray,  # float32 (classes,), probability of each class
-) -> tuple:  # the block; masks and sound masks of its tiles, float32 (n, frequency, n_time)
+) -> tuple[Block, np.ndarray]:  # the block; masks of its tiles and, stacked on them, their sound masks, float32 (n, 2 · frequency, n_time)
     "The masks of a stretch of a recording."
     config = denoiser.config_
     tiles, level = (tile(picture, config)[0] for picture in (spectrogram_image(block.spectrum, config), level_db(block.spectrum, config)))
     shares = np.broadcast_to(shares, (len(tiles), len(shares)))
     masks = overlay_images(denoiser, tiles, shares)
-    return block, masks, sound_masks(denoiser, level[..., 0], masks, shares)
+    return block, np.concatenate([masks, sound_masks(denoiser, level[..., 0], masks, shares)], axis=1)
 
 # %% ../nbs/51_denoiser.ipynb #e3d01340
 def masked_blocks(
@@ -702,11 +707,8 @@ def masked_blocks(
     shares: np.ndarray,  # float32 (classes,), probability of each class
 ) -> Iterator[tuple]:  # spectra (n_fft // 2 + 1, frames), masks and sound masks (frequency, frames)
     "The masks along a recording."
-    seen, heard = tee(masked_block(denoiser, block, shares) for block in blocks)
-    masks = merge_blocks(((block, masks) for block, masks, _ in seen), denoiser.config_)
-    sounds = merge_blocks(((block, sounds) for block, _, sounds in heard), denoiser.config_)
-    for (spectrum, mask), (_, sound) in zip(masks, sounds):
-        yield spectrum, mask, sound
+    for spectrum, both in merge_blocks((masked_block(denoiser, block, shares) for block in blocks), denoiser.config_):
+        yield spectrum, *np.split(both, 2)
 
 # %% ../nbs/51_denoiser.ipynb #6967538a
 def pictures(

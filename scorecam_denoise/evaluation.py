@@ -166,7 +166,7 @@ def si_sdr(
 def band_power(
     sound: np.ndarray,  # float (samples,) at the config's rate
     config: SpectrogramConfig,
-) -> float:  # mean square over bins and frames, full scale 1; 0 for silence
+) -> float:  # mean square over bins and frames, to be compared with that of another; 0 for silence
     "How loud a sound is in the model's band."
     spectrum = stft(sound, config)[config.first_bin :][: config.n_frequency]
     return float(np.mean(np.abs(spectrum, dtype="float64") ** 2)) if spectrum.any() else 0.0
@@ -186,8 +186,10 @@ def check_stems(
     if len(shapes := {stem.shape for stem in stems.values()}) > 1 or len(next(iter(shapes))) != 1:
         raise ScorecamError(f"sources of shapes {', '.join(str(stem.shape) for stem in stems.values())}: expected (samples,), cut to the same length")
     for name, stem in stems.items():
-        if not np.isfinite(stem).all() or not band_power(stem, config):
-            raise ScorecamError(f"{name} is silent from {config.frequencies[0]:g} to {config.frequencies[-1]:g} Hz, or not finite: take another recording")
+        if not np.isfinite(stem).all():
+            raise ScorecamError(f"{name} holds NaN or infinity: expected finite samples, take another recording")
+        if not band_power(stem, config):
+            raise ScorecamError(f"{name} is silent from {config.frequencies[0]:g} to {config.frequencies[-1]:g} Hz, the model's band: take another recording")
     return stems
 
 # %% ../nbs/60_evaluation.ipynb #4cb60908

@@ -20,7 +20,7 @@ from keras import ops
 def unit_powers(
     level: np.ndarray,  # float (n, frequency, time), dB re anything
     recordings: np.ndarray,  # (n,), their recordings
-) -> np.ndarray:  # float32 (n, frequency, time), mean 1 over each recording; raises ScorecamError for a silent one
+) -> np.ndarray:  # float32 (n, frequency, time), mean 1 over each recording, 0 where nothing is heard; raises ScorecamError where a level is not finite
     "Powers of windows, relative to the mean of their recording."
     level = np.asarray(level, "float32")
     if level.ndim != 3 or not np.isfinite(level).all():
@@ -28,11 +28,9 @@ def unit_powers(
     names, member = np.unique(recordings, return_inverse=True)
     highest = np.full(len(names), -np.inf)
     np.maximum.at(highest, member, level.max(axis=(1, 2)))
-    if highest.min() <= -199:  # level_db's floor
-        raise ScorecamError(f"recording {names[highest.argmin()]} is silent in the band: leave it out")
-    powers = 10 ** ((level - highest[member, None, None].astype("float32")) / 10)
+    powers = np.where(level > -199, 10 ** ((level - highest[member, None, None].astype("float32")) / 10), 0)  # -200 dB is level_db's floor
     mean = np.bincount(member, powers.mean(axis=(1, 2))) / np.bincount(member)
-    return (powers / mean[member, None, None]).astype("float32")
+    return (powers / np.maximum(mean, 1e-30)[member, None, None]).astype("float32")
 
 # %% ../nbs/31_separation.ipynb #2faee7c6
 def mixed(

@@ -662,14 +662,15 @@ def iter_blocks(
 
 # %% ../nbs/10_spectrogram.ipynb #9bc9e556
 def merge_blocks(
-    parts: Iterable[tuple[Block, np.ndarray]],  # blocks and masks of their tiles (n, n_frequency, n_time[, 1])
+    parts: Iterable[tuple[Block, np.ndarray]],  # blocks and masks of their tiles (n, rows, n_time[, 1]); rows: n_frequency, or more where masks are stacked
     config: SpectrogramConfig,
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:  # consecutive spectra (n_fft // 2 + 1, frames) and masks (n_frequency, frames)
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:  # consecutive spectra (n_fft // 2 + 1, frames) and masks (rows, frames)
     "Blocks with masked tiles as a stream without overlap, for `invert_blocks`."
-    waiting = np.zeros((config.n_frequency + 1, 0))
+    waiting = None
     for block, masks in parts:
+        waiting = np.zeros((masks.shape[1] + 1, 0)) if waiting is None else waiting
         frames, done = block.spectrum.shape[1], block.settled - block.start
-        total = np.zeros((config.n_frequency + 1, frames))
+        total = np.zeros((masks.shape[1] + 1, frames))
         total[:, : waiting.shape[1]] = waiting
         add_tiles(masks, tile_starts(frames, config), total)
         yield block.spectrum[:, :done], (total[:-1, :done] / total[-1, :done]).astype(np.float32)

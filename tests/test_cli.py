@@ -55,7 +55,7 @@ def test_info_tells_what_a_model_is(capsys):
 
 @pytest.mark.parametrize(
     "options, augment, learns",
-    [((), None, {}), (("--epochs", "3"), None, {"epochs": 3}), (("--made-images", "--no-sound"), "wgan", {}), (("--paper", "--epochs", "3"), "wgan", {"augment": False, "epochs": 3}), (("--paper", "--no-made-images"), None, {"augment": False})],
+    [((), None, None), (("--epochs", "3"), None, {"epochs": 3}), (("--made-images", "--no-sound"), "wgan", None), (("--paper", "--sound", "--no-made-images"), None, {"augment": False}), (("--paper", "--epochs", "3"), "wgan", {"augment": False, "epochs": 3}), (("--paper", "--no-made-images"), None, {"augment": False})],
 )  # fmt: skip
 def test_options_of_train_reach_the_denoiser(options, augment, learns, tmp_path, monkeypatch):
     place, asked = trained(), []
@@ -65,7 +65,7 @@ def test_options_of_train_reach_the_denoiser(options, augment, learns, tmp_path,
     assert run("train", place / "machines", "--out", tmp_path / "model", "--config", place / "settings.json", "--test", "0", *options) == 0
     assert asked[0]["augment"] == augment and asked[0]["training"] == learns
     assert asked[0]["separation"] == ({"epochs": 3} if "--epochs" in options else None)
-    assert asked[0]["separate"] == ("--paper" not in options and "--no-sound" not in options)
+    assert asked[0]["separate"] == ("--sound" in options or "--paper" not in options and "--no-sound" not in options)
 
 
 def test_denoise_writes_four_files(tmp_path, capsys):

@@ -278,7 +278,7 @@ def test_sources_are_laid_over_each_other_at_the_snr_asked_for():
     "others, options, words",
     [
         ([np.ones(900)], {}, "same length"), ([], {}, "at least one other"), ([np.zeros(8000)], {}, "interferer 1 is silent"),
-        ([np.full(8000, np.nan)], {}, "not finite"), ([np.ones(8000)], {"rates": [4000, 44100]}, "44100 Hz"),
+        ([np.full(8000, np.nan)], {}, "interferer 1 holds NaN"), ([np.ones(8000)], {"rates": [4000, 44100]}, "44100 Hz"),
     ],
 )  # fmt: skip
 def test_sources_that_do_not_belong_together_are_refused(others, options, words):

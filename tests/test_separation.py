@@ -10,7 +10,7 @@ from machines import images
 from scorecam_denoise import separation as sep
 from scorecam_denoise.core import ScorecamError
 from scorecam_denoise.datasets import make_windows
-from scorecam_denoise.denoiser import ScoreCAMDenoiser, explained, sound_masks, write_result
+from scorecam_denoise.denoiser import ScoreCAMDenoiser, explained, mixture_figures, sound_masks, write_result
 from scorecam_denoise.evaluation import mix_stems, sound_gain
 from scorecam_denoise.spectrogram import SpectrogramConfig, invert, level_db, read_audio, spectrogram_image, stft, write_audio
 
@@ -82,7 +82,7 @@ def test_shares_do_not_depend_on_how_loud_it_is():
 def test_sound_without_lines_is_told_apart_where_the_mask_of_lines_harms():
     known = denoiser()
     assert known.mask_weight_ == 0 and known.figures_["removed_r2"] > 0.15
-    assert known.figures_["share_gain_db"] > max(3, known.figures_["mask_gain_db"]) and known.figures_["best_gain_db"] > known.figures_["share_gain_db"]
+    assert known.figures_["share_gain_db"] > max(3, known.figures_["mask_gain_db"]) and known.figures_["ratio_gain_db"] > known.figures_["share_gain_db"]
     stems = mix_stems(hiss("low", 30), hiss("high", 31), snr_db=-3, config=CONFIG)
     result = known.denoise(sum(stems.values()), rate=2000, label="low")
     gain = {name: sound_gain(stems, result[name].values, CONFIG) for name in ("mask", "sound_mask")}
@@ -109,6 +109,13 @@ def test_it_is_saved_and_loaded(tmp_path):
     assert again.mask_weight_ == denoiser().mask_weight_ and again.figures_ == denoiser().figures_
 
 
+def test_a_separator_that_is_lost_or_of_another_model_is_an_error(tmp_path):
+    folder = denoiser().save(tmp_path / "model")
+    (folder / "separator.keras").rename(tmp_path / "separator.keras")
+    with pytest.raises(ScorecamError, match="damaged"):
+        ScoreCAMDenoiser.load(folder)
+
+
 def test_without_levels_or_where_it_is_not_wanted_the_mask_is_heard():
     assert of_machines().separator_ is None
     pictures, _ = images(range(3))
@@ -116,6 +123,17 @@ def test_without_levels_or_where_it_is_not_wanted_the_mask_is_heard():
     assert sound_masks(of_machines(), None, masks, None) is masks
     unasked = ScoreCAMDenoiser(training={"epochs": 1}, separate=False, verbose=False).fit(windows(range(4)))
     assert unasked.separator_ is None and "share_gain_db" not in unasked.figures_
+
+
+def test_silence_is_no_source():
+    made = windows(range(6))
+    level, names, targets = made["level"].values.copy(), made["recording"].values, powers_of(made)[1]
+    level[0], names[0] = -200, "silent"
+    powers = sep.unit_powers(level, names)
+    assert not powers[0].any() and np.isfinite(powers).all()
+    known = denoiser()
+    assert np.isclose(mixture_figures(known, powers, targets)["ratio_gain_db"], known.figures_["ratio_gain_db"], atol=4)
+    assert abs(mixture_figures(known, powers, targets)["share_gain_db"]) < 30  # a pause against a sound is no mixture
 
 
 def test_what_is_explained_is_at_most_everything():
@@ -128,12 +146,12 @@ def test_what_is_explained_is_at_most_everything():
 @pytest.mark.parametrize(
     "wrong, words",
     [
-        (lambda: sep.unit_powers(np.full((2, 3, 4), -200.0), ["a", "b"]), "silent"),
         (lambda: sep.unit_powers(np.full((2, 3, 4), np.nan), ["a", "b"]), "finite"),
         (lambda: sep.unit_powers(np.zeros((3, 4)), ["a"]), r"\(3, 4\)"),
         (lambda: sep.fit_separator(np.ones((2, 8, 8), "float32"), np.zeros(2, int), show_progress=False), "one class"),
         (lambda: sep.fit_separator(np.ones((2, 8, 8), "float32"), np.arange(2), epochs=0, show_progress=False), "epochs"),
         (lambda: sep.class_parts(denoiser().separator_, np.zeros((1, 8, 8))), r"\(n, 56, 32\)"),
+        (lambda: ScoreCAMDenoiser(separation={"epoch": 3}).fit(windows(range(2))), "'epoch'"),
         (lambda: denoiser().denoise(hiss("low", 1), rate=2000, label="rain"), "rain"),
     ],
 )
