@@ -250,9 +250,10 @@ def describe(
     if "validation_accuracy" in figures:
         yield f"  network's accuracy on {figures['n_validation']} validation windows: {figures['validation_accuracy']:.1%}"
     if "share_gain_db" in figures:
+        told = "the mask of lines alone is used" if denoiser.separator_ is None else "the mask of lines is laid over it" if denoiser.mask_weight_ else "the mask of lines is left out of it"
         yield (
-            f"  sound: two classes' recordings mixed, SI-SDR {figures['share_gain_db']:+.1f} dB by the class's share, {figures['ratio_gain_db']:+.1f} dB by the oracle's ratio mask; "
-            f"the mask of lines is {'laid over it' if denoiser.mask_weight_ else 'left out of it'}"
+            f"  sound, two classes' recordings mixed: SI-SDR {figures['share_gain_db']:+.1f} dB by the class's share, "
+            f"{figures['ratio_gain_db']:+.1f} dB by the oracle's ratio mask; {told}"
         )
     if "accuracy" in figures:
         yield accuracy_line(figures)

@@ -600,7 +600,10 @@ def learn_sound(
     denoiser.separator_ = fit_separator(powers[learnt], index[learnt], n_classes=len(denoiser.classes_), **options)
     judges = held if len(np.unique(index[held])) > 1 else learnt
     denoiser.figures_ |= mixture_figures(denoiser, powers[judges], index[judges])
-    denoiser.mask_weight_ = float(denoiser.figures_["removed_r2"] < 0.15)
+    if denoiser.figures_["share_gain_db"] <= 0:
+        denoiser.separator_ = None
+    else:
+        denoiser.mask_weight_ = float(denoiser.figures_["removed_r2"] < 0.15)
     return denoiser
 
 # %% ../nbs/51_denoiser.ipynb #7378d832

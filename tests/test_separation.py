@@ -136,6 +136,14 @@ def test_silence_is_no_source():
     assert abs(mixture_figures(known, powers, targets)["share_gain_db"]) < 30  # a pause against a sound is no mixture
 
 
+def test_a_share_that_gains_nothing_is_not_used(monkeypatch):
+    figures = dict(share_gain_db=-0.1, mask_gain_db=1.0, ratio_gain_db=5.0, removed_r2=0.5)
+    monkeypatch.setattr("scorecam_denoise.denoiser.mixture_figures", lambda *_, **__: figures)
+    quick = QUICK | dict(epochs=1, steps=1)
+    fitted = ScoreCAMDenoiser(training={"epochs": 1}, separation=quick, verbose=False).fit(windows(range(4)))
+    assert fitted.separator_ is None and fitted.mask_weight_ == 1 and fitted.figures_["share_gain_db"] == -0.1
+
+
 def test_what_is_explained_is_at_most_everything():
     rng = np.random.default_rng(0)
     x, share = rng.standard_normal(500) + 1j * rng.standard_normal(500), rng.uniform(size=500)
