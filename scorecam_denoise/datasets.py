@@ -242,6 +242,8 @@ def load_folder(
     show_progress: bool = True,
 ) -> xr.Dataset:  # labelled windows; attrs["skipped"] lists bad files, attrs["ignored"] what is no sound, both as JSON
     "Recordings in folders as labelled windows."
+    if config is not None and not isinstance(config, SpectrogramConfig):
+        raise ScorecamError(f"config {config!r}: expected a SpectrogramConfig; from a file: SpectrogramConfig.from_json(Path('settings.json').read_text())")
     (folder, group), config = saved_scene(Path(folder), group), config or SpectrogramConfig()
     classes = class_folders(folder, minimum)
     paths = [(label, path) for label, files in classes.items() for path in files]

@@ -55,6 +55,11 @@ def test_windows_are_tiles_with_their_origin(folder):
     np.testing.assert_allclose(own.level[3], level_db(stft(wave, CONFIG), CONFIG)[:, 24:40], atol=1e-4)
 
 
+def test_settings_that_are_none_are_refused(tmp_path):
+    with pytest.raises(ScorecamError, match="from_json"):
+        ds.load_folder(tmp_path, config="settings.json")
+
+
 def test_a_tail_that_adds_little_is_no_window(tmp_path):
     path = sound(tmp_path / "a.wav", seconds=1.25)  # 26 frames: tiles at 0, 8 and, for 2 frames more, at 10
     assert list(ds.recording_windows(path, CONFIG)["start"]) == [0, 0.4]
