@@ -618,7 +618,7 @@ def asked_parts(
 # %% ../nbs/51_denoiser.ipynb #f6811922
 def sound_masks(
     denoiser: ScoreCAMDenoiser,  # fitted
-    level: np.ndarray,  # float32 (n, frequency, time), dB
+    level: np.ndarray | None,  # float32 (n, frequency, time), dB; None where it has no separator
     masks: np.ndarray,  # float32 (n, frequency, time), [0, 1], see overlay_images
     shares: np.ndarray,  # float32 (n, classes), probability of each class
 ) -> np.ndarray:  # float32 (n, frequency, time), [0, 1]
@@ -698,10 +698,11 @@ def masked_block(
 ) -> tuple[Block, np.ndarray]:  # the block; masks of its tiles and, stacked on them, their sound masks, float32 (n, 2 · frequency, n_time)
     "The masks of a stretch of a recording."
     config = denoiser.config_
-    tiles, level = (tile(picture, config)[0] for picture in (spectrogram_image(block.spectrum, config), level_db(block.spectrum, config)))
+    tiles = tile(spectrogram_image(block.spectrum, config), config)[0]
+    level = None if denoiser.separator_ is None else tile(level_db(block.spectrum, config), config)[0][..., 0]
     shares = np.broadcast_to(shares, (len(tiles), len(shares)))
     masks = overlay_images(denoiser, tiles, shares)
-    return block, np.concatenate([masks, sound_masks(denoiser, level[..., 0], masks, shares)], axis=1)
+    return block, np.concatenate([masks, sound_masks(denoiser, level, masks, shares)], axis=1)
 
 # %% ../nbs/51_denoiser.ipynb #e3d01340
 def masked_blocks(

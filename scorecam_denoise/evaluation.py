@@ -5,11 +5,11 @@
 # %% auto #0
 __all__ = ['VARIANTS', 'RECIPES', 'LEARNING', 'EPOCH', 'EXPLAINER', 'BRIEF', 'SELECTION', 'ALL_LEVELS', 'pixel_sets',
            'share_removed', 'intersecting_lines', 'removed_at', 'overwritten_at', 'auc', 'log_bands', 'banded_auc',
-           'line_gain', 'si_sdr', 'band_power', 'check_stems', 'mix_stems', 'sound_gain', 'check_masks',
-           'curve_figures', 'threshold_figures', 'evaluate_masks', 'oracle', 'student_interval', 'bootstrap_interval',
-           'summary', 'threshold_table', 'evaluate_denoiser', 'detector_masks', 'best_detector', 'split_of', 'scene_of',
-           'digest', 'cached_windows', 'draw_recordings', 'draw_windows', 'trained', 'keep_rival', 'find_rival',
-           'fitted_rival', 'cached_sound', 'curve', 'fill', 'rival_jobs', 'jobs_of', 'main']
+           'line_gain', 'band_power', 'check_stems', 'mix_stems', 'sound_gain', 'check_masks', 'curve_figures',
+           'threshold_figures', 'evaluate_masks', 'oracle', 'student_interval', 'bootstrap_interval', 'summary',
+           'threshold_table', 'evaluate_denoiser', 'detector_masks', 'best_detector', 'split_of', 'scene_of', 'digest',
+           'cached_windows', 'draw_recordings', 'draw_windows', 'trained', 'keep_rival', 'find_rival', 'fitted_rival',
+           'cached_sound', 'curve', 'fill', 'rival_jobs', 'jobs_of', 'main']
 
 # %% ../nbs/60_evaluation.ipynb #6c69c9f6
 import inspect
@@ -36,6 +36,7 @@ from .networks import critic, denoising_autoencoder, generator, spec_cnn, unet
 from .rivals import RIVALS, Rival, fit_decoder, fit_pixels
 from .scene import choose_settings, simulate_scene
 from .scorecam import score_cam
+from .separation import si_sdr
 from .spectrogram import SpectrogramConfig, detector_grid, invert, split_window_detector, stft
 from .training import augmented, fit_classifier
 from .wgan import fit_wgan
@@ -151,16 +152,6 @@ def line_gain(
     after = np.where(kept, level, floor)
     loss = mean(level, sets["tones"]) - mean(after, sets["tones"])
     return mean(level, collar) - mean(after, collar) - loss, loss
-
-# %% ../nbs/60_evaluation.ipynb #1b70fbb3
-def si_sdr(
-    estimate: np.ndarray,  # (samples,)
-    stem: np.ndarray,  # (samples,) what it should be
-) -> float:  # dB
-    "Scale-invariant signal-to-distortion ratio."
-    estimate, stem = np.asarray(estimate, float), np.asarray(stem, float)
-    part = (estimate @ stem) / (stem @ stem) * stem
-    return float(10 * np.log10(part @ part / max((estimate - part) @ (estimate - part), 1e-30)))
 
 # %% ../nbs/60_evaluation.ipynb #33e80aae
 def band_power(

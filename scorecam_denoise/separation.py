@@ -2,7 +2,7 @@
 
 # %% auto #0
 __all__ = ['unit_powers', 'mixed', 'phase_sensitive', 'relative_levels', 'separation_loss', 'Mixtures', 'fit_separator',
-           'class_parts', 'mixture_gain']
+           'class_parts', 'si_sdr', 'mixture_gain']
 
 # %% ../nbs/31_separation.ipynb #9e510e89
 import numpy as np
@@ -154,14 +154,21 @@ def class_parts(
     return answers(model, relative_levels(10 ** ((level - level.max(axis=(1, 2), keepdims=True)) / 20)))
 
 # %% ../nbs/31_separation.ipynb #798f1efb
+def si_sdr(
+    estimate: np.ndarray,  # real (samples,), or complex of any shape
+    stem: np.ndarray,  # the same shape: what it should be
+) -> float:  # dB
+    "Scale-invariant signal-to-distortion ratio."
+    estimate, stem = (np.asarray(each, complex if np.iscomplexobj(each) else float).ravel() for each in (estimate, stem))
+    energy = lambda x: max(np.vdot(x, x).real, 1e-30)
+    part = np.vdot(stem, estimate) / energy(stem) * stem
+    return float(10 * np.log10(energy(part) / energy(estimate - part)))
+
+# %% ../nbs/31_separation.ipynb #3f630e77
 def mixture_gain(
     part: np.ndarray,  # complex (frequency, time), of the mixture
     mixture: np.ndarray,  # complex (frequency, time)
     mask: np.ndarray,  # (frequency, time), [0, 1]
 ) -> float:  # dB
     "By how much a mask raises the SI-SDR of a part of a mixture."
-    def si_sdr(estimate: np.ndarray) -> float:
-        own = np.vdot(part, estimate) / (np.vdot(part, part) + 1e-30) * part
-        return 10 * np.log10((np.vdot(own, own).real + 1e-12) / (np.vdot(estimate - own, estimate - own).real + 1e-12))
-
-    return float(si_sdr(mask * mixture) - si_sdr(mixture))
+    return si_sdr(mask * mixture, part) - si_sdr(mixture, part)
