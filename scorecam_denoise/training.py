@@ -144,9 +144,11 @@ def with_silence(
     targets: np.ndarray,  # float (n, classes), probabilities
     weights: np.ndarray,  # (n,)
     *,
-    share: float = 0.125,  # silent images for each image
+    share: float = 0.125,  # silent images for each image; 0: none
 ) -> tuple:  # images, targets and weights, silent ones at the end
     "Adds images of silence, of which no class is more likely than another."
+    if not share:
+        return images, targets, weights
     n = max(1, round(share * len(images)))
     silent = np.broadcast_to(silence_of(images[:n]), images[:n].shape)
     unsure = np.full((len(silent), targets.shape[1]), 1 / targets.shape[1], targets.dtype)
@@ -165,10 +167,11 @@ class Batches(keras.utils.PyDataset):
         batch_size: int,
         seed: int,
         augment,  # function (images, rng) -> images, or None
+        silence: float = 0.125,  # see with_silence
     ):
         super().__init__()
         self.images, self.labels, self.weights = images, labels, weights
-        self.batch_size, self.seed, self.augment = batch_size, seed, augment
+        self.batch_size, self.seed, self.augment, self.silence = batch_size, seed, augment, silence
         self.epoch = 0
 
     def __len__(self) -> int:
@@ -183,7 +186,7 @@ class Batches(keras.utils.PyDataset):
         images = self.images[pick]
         if self.augment:
             images = self.augment(images, np.random.default_rng([self.seed, self.epoch, i]))
-        return with_silence(images, self.labels[pick], self.weights[pick])
+        return with_silence(images, self.labels[pick], self.weights[pick], share=self.silence)
 
 # %% ../nbs/21_training.ipynb #3924aa2b
 @dataclass(frozen=True)
@@ -246,16 +249,17 @@ def fit_classifier(
     made: tuple | None = None,  # images and their class indices that are learnt from besides, and never validated on
     random_state: int = 0,
     show_progress: bool = True,
-    **options,  # of `augmented`
+    **options,  # of `augmented`; and silence=0.125, the silent images for each image, see `with_silence`
 ) -> History:
     "Trains `model` until the loss on held-out groups stops falling, and keeps its best weights."
     set_seed(random_state)
+    silence = options.pop("silence", 0.125)
     train, held = validation_split(labels, groups, fraction=validation_fraction, seed=random_state)
     shares = np.eye(model.output_shape[-1], dtype="float32")
     learnt, own = map(np.concatenate, zip(*[(images[train], labels[train])] + [made] * (made is not None)))
     batches = Batches(
         learnt, shares[own], weights=balanced_weights(own), batch_size=batch_size, seed=random_state,
-        augment=partial(augmented, **options) if augment else None,
+        augment=partial(augmented, **options) if augment else None, silence=silence,
     )  # fmt: skip
     validation = (images[held], shares[labels[held]], balanced_weights(labels[held])) if len(held) else None
     stop = keras.callbacks.EarlyStopping("val_loss" if len(held) else "loss", patience=patience, restore_best_weights=True)
