@@ -3,8 +3,8 @@
 # %% auto #0
 __all__ = ['SOUND_ENDINGS', 'RAVEN_COLUMNS', 'truth_entry', 'make_windows', 'check_pictures', 'config_of', 'files_in',
            'class_folders', 'recording_names', 'group_of', 'copies', 'recording_windows', 'read_files', 'check_groups',
-           'saved_scene', 'load_folder', 'share_out', 'grouped_split', 'check_table', 'write_raven', 'read_raven',
-           'write_audacity', 'read_audacity']
+           'saved_scene', 'load_folder', 'share_out', 'strata', 'grouped_split', 'check_table', 'write_raven',
+           'read_raven', 'write_audacity', 'read_audacity']
 
 # %% ../nbs/11_datasets.ipynb #bd0150d4
 import json
@@ -273,6 +273,20 @@ def share_out(
     return shares
 
 # %% ../nbs/11_datasets.ipynb #54d7953d
+def strata(
+    counts: np.ndarray,  # int (groups, classes), windows
+    parts: int,  # groups that a stratum needs at least
+) -> tuple[np.ndarray, np.ndarray]:  # int (groups,), the class, or a number beyond for several; bool (classes,), whether shared groups hold a class
+    "Which groups are shared out together."
+    stratum, shared = counts.argmax(axis=1), np.zeros(counts.shape[1], bool)
+    patterns, pattern, sizes = np.unique(counts > 0, axis=0, return_inverse=True, return_counts=True)
+    for number, (present, size) in enumerate(zip(patterns, sizes)):
+        if present.sum() > 1 and size >= parts:
+            stratum[pattern.ravel() == number] = counts.shape[1] + number
+            shared |= present
+    return stratum, shared
+
+# %% ../nbs/11_datasets.ipynb #dd83ef8d
 def grouped_split(
     labels: Sequence,  # (n,) classes
     groups: Sequence,  # (n,) what may not be cut
@@ -289,13 +303,14 @@ def grouped_split(
         raise ScorecamError(f"labels {labels.shape} and groups {groups.shape}: expected one of each for every window")
     names, member = np.unique(groups, return_inverse=True)
     classes, label = np.unique(labels, return_inverse=True)
-    label_of_group = pd.crosstab(member, label).to_numpy().argmax(axis=1)
+    stratum, shared = strata(pd.crosstab(member, label).to_numpy(), len(fractions))
     rng, part_of_group = np.random.default_rng(seed), np.zeros(len(names), int)
-    for number, name in enumerate(classes):
-        own = rng.permutation(np.flatnonzero(label_of_group == number))
-        if len(own) < len(fractions):
-            raise ScorecamError(f"class {name} has {len(own)} recordings or groups: expected {len(fractions)} or more, one for each part")
-        part_of_group[own] = np.repeat(np.arange(len(fractions)), share_out(len(own), fractions))
+    for number in range(stratum.max() + 1):
+        own = rng.permutation(np.flatnonzero(stratum == number))
+        if len(own) >= len(fractions):
+            part_of_group[own] = np.repeat(np.arange(len(fractions)), share_out(len(own), fractions))
+        elif number < len(classes) and not shared[number]:
+            raise ScorecamError(f"class {classes[number]} has {len(own)} recordings or groups: expected {len(fractions)} or more, one for each part")
     return tuple(np.flatnonzero(part_of_group[member] == part) for part in range(len(fractions)))
 
 # %% ../nbs/11_datasets.ipynb #2f2785c0

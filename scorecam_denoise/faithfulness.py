@@ -336,7 +336,7 @@ def bench(
     flat: str = "error",  # see `check_maps`
     seed: int = 0,  # of the order among equal pixels
     show_progress: bool = True,
-) -> tuple[pd.DataFrame, xr.Dataset]:  # a row for each method and image; the curves of all methods
+) -> tuple[pd.DataFrame, xr.Dataset]:  # a row for each method and image; the curves over explainer, too
     "All figures of faithfulness for the maps of several methods."
     if not maps:
         raise ScorecamError("no maps: give at least one method's, as {name: maps}")
@@ -348,4 +348,4 @@ def bench(
         parts += [] if events is None else [pointing(own, events, flat=flat)]
         about = {"method": name, "image": np.arange(len(own)), "label": drawn[-1]["label"].values, "mean_top50": mean_top_weight(own)}
         tables.append(pd.concat([pd.DataFrame(about), *parts], axis=1))
-    return pd.concat(tables, ignore_index=True), xr.concat(drawn, xr.IndexVariable("method", list(maps)))
+    return pd.concat(tables, ignore_index=True), xr.concat(drawn, xr.IndexVariable("explainer", list(maps)))

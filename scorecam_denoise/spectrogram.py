@@ -6,13 +6,16 @@ __all__ = ['broken_rules', 'cast_field', 'SpectrogramConfig', 'config_from_json'
            'cut', 'resampled_length', 'resample_blocks', 'resample', 'n_frames', 'hann', 'stft_blocks', 'stft',
            'bin_power', 'level_db', 'local_sum', 'mean_noise_db', 'background_db', 'whitened_db', 'as_image',
            'spectrogram_image', 'band_image', 'tile_starts', 'tile', 'add_tiles', 'untile', 'spread_mask',
-           'synthesis_blocks', 'invert_blocks', 'invert', 'Block', 'check_rate', 'iter_blocks', 'merge_blocks',
-           'write_audio', 'running_median', 'split_window_detector', 'detector_grid']
+           'overlap_blocks', 'synthesis_blocks', 'invert_blocks', 'invert', 'Block', 'check_rate', 'iter_blocks',
+           'merge_blocks', 'write_audio', 'broken_mel_rules', 'MelConfig', 'mel_edges', 'mel_weights', 'mel_power',
+           'power_image', 'mel_image', 'spread_mel_mask', 'mel_sound', 'running_median', 'split_window_detector',
+           'detector_grid']
 
 # %% ../nbs/10_spectrogram.ipynb #4aa9c0d2
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields
+from functools import cache
 from itertools import count, product, takewhile
 from math import gcd
 from pathlib import Path
@@ -23,6 +26,7 @@ import soxr
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy.fft import irfft, rfft
 from scipy.ndimage import median_filter
+from scipy.sparse import csr_array
 from scipy.special import exp1
 
 from .core import ScorecamError, atomic_path, silent_stderr
@@ -110,17 +114,18 @@ class SpectrogramConfig:
 
 # %% ../nbs/10_spectrogram.ipynb #2175cb62
 def config_from_json(
-    text: str,  # a JSON object with fields of SpectrogramConfig
-) -> SpectrogramConfig:  # raises ScorecamError for anything else
+    text: str,  # a JSON object with fields of `kind`
+    kind: type = SpectrogramConfig,  # or MelConfig
+) -> SpectrogramConfig:  # of that kind; raises ScorecamError for anything else
     "Settings from their text."
-    known = [field.name for field in fields(SpectrogramConfig)]
+    known = [field.name for field in fields(kind)]
     try:
         values = dict(json.loads(text))
     except (TypeError, ValueError) as error:
         raise ScorecamError(f"spectrogram settings are no JSON object: {str(text)[:40]!r}") from error
     if unknown := sorted(set(values) - set(known)):
         raise ScorecamError(f"spectrogram settings: unknown {', '.join(unknown)}: expected some of {', '.join(known)}")
-    return SpectrogramConfig(**values)
+    return kind(**values)
 
 # %% ../nbs/10_spectrogram.ipynb #66d38cbb
 @dataclass(frozen=True)
@@ -562,15 +567,15 @@ def spread_mask(
     return whole
 
 # %% ../nbs/10_spectrogram.ipynb #98f8795e
-def synthesis_blocks(
-    parts: Iterable[tuple[np.ndarray, np.ndarray]],  # consecutive spectra (n_fft // 2 + 1, frames) and masks (n_frequency, frames)
+def overlap_blocks(
+    spectra: Iterable[np.ndarray],  # consecutive, complex (n_fft // 2 + 1, frames)
     config: SpectrogramConfig,
 ) -> Iterator[np.ndarray]:  # float32 (samples,) at the config's rate
-    "A stream of masked spectra as a stream of sound, from half a window before the first sample."
+    "A stream of spectra as a stream of sound, from half a window before the first sample."
     n_fft, hop, window = config.n_fft, config.hop_length, hann(config.n_fft)
     waiting = np.zeros((2, n_fft))
-    for spectrum, mask in parts:
-        waves = irfft((spectrum * spread_mask(mask, config)).T, n=n_fft, axis=1) * window
+    for spectrum in spectra:
+        waves = irfft(spectrum.T, n=n_fft, axis=1) * window
         added = np.zeros((2, len(waves) * hop + n_fft))
         added[:, :n_fft] = waiting
         for start, wave in zip(range(0, len(waves) * hop, hop), waves):
@@ -579,6 +584,14 @@ def synthesis_blocks(
         done, waiting = np.split(added, [len(waves) * hop], axis=1)
         yield (done[0] / np.maximum(done[1], 1e-9)).astype(np.float32)
     yield (waiting[0] / np.maximum(waiting[1], 1e-9)).astype(np.float32)
+
+# %% ../nbs/10_spectrogram.ipynb #5aa5466e
+def synthesis_blocks(
+    parts: Iterable[tuple[np.ndarray, np.ndarray]],  # consecutive spectra (n_fft // 2 + 1, frames) and masks (n_frequency, frames)
+    config: SpectrogramConfig,
+) -> Iterator[np.ndarray]:  # float32 (samples,) at the config's rate
+    "A stream of masked spectra as a stream of sound, from half a window before the first sample."
+    yield from overlap_blocks((spectrum * spread_mask(mask, config) for spectrum, mask in parts), config)
 
 # %% ../nbs/10_spectrogram.ipynb #e3963192
 def invert_blocks(
@@ -692,6 +705,137 @@ def write_audio(
                     file.write(piece)
         except (soundfile.LibsndfileError, TypeError) as error:
             raise ScorecamError(f"{path}: cannot be written: {error}: use .wav and a folder with space") from error
+
+# %% ../nbs/10_spectrogram.ipynb #2c00d88d
+def broken_mel_rules(
+    c: "MelConfig",
+) -> list[str]:  # one sentence for each rule that the settings break
+    "What is wrong with mel settings, if anything."
+    rules = {
+        f"sample_rate={c.sample_rate} Hz: expected a positive number": c.sample_rate > 0,
+        f"n_fft={c.n_fft}: expected an even number of at least 16": c.n_fft >= 16 and c.n_fft % 2 == 0,
+        f"hop_length={c.hop_length}: expected 1 to n_fft/2 = {c.n_fft // 2}": 1 <= c.hop_length <= c.n_fft // 2,
+        f"fmin={c.fmin} Hz: expected 0 or more, below fmax={c.fmax}": 0 <= c.fmin < c.fmax,
+        f"fmax={c.fmax} Hz: expected half the sample rate of {c.sample_rate} Hz or less": c.fmax <= c.sample_rate / 2,
+        f"n_frequency={c.n_frequency}: expected 4 or more": c.n_frequency >= 4,
+        f"n_time={c.n_time}: expected 2 frames or more, and together one window": c.n_time >= 2 and c.n_time * c.hop_length >= c.n_fft,
+        f"db_range={c.db_range}: expected (low, high) with low below high": c.db_range[0] < c.db_range[1],
+    }
+    problems = [problem for problem, holds in rules.items() if not holds]
+    if not problems and np.diff(c.frequencies).min() < c.sample_rate / c.n_fft:
+        problems = [f"n_frequency={c.n_frequency}: bands narrower than a bin of {c.sample_rate / c.n_fft:g} Hz: lower it or raise n_fft"]
+    return problems
+
+# %% ../nbs/10_spectrogram.ipynb #608f2c23
+@dataclass(frozen=True)
+class MelConfig:
+    "All that is needed to make a mel picture of a short clip, and to go back."
+
+    sample_rate: int = 16_000  # Hz; recordings of any rate are resampled to it
+    n_fft: int = 1024  # samples in a periodic Hann window
+    hop_length: int = 500  # samples from frame to frame
+    fmin: float = 50.0  # Hz, where the lowest band begins
+    fmax: float = 8000.0  # Hz, where the highest band ends
+    n_frequency: int = 32  # mel bands, the rows
+    n_time: int = 32  # frames of a clip
+    db_range: tuple[float, float] = (-60.0, 0.0)  # dB re the loudest pixel of the clip that become 0 and 1
+
+    def __post_init__(self):
+        for field in fields(self):
+            object.__setattr__(self, field.name, cast_field(field.name, getattr(self, field.name), field.default))
+        if problems := broken_mel_rules(self):
+            raise ScorecamError(f"mel settings: {problems[0]}")
+
+    frequencies = property(lambda self: mel_edges(self)[1:-1])
+    seconds_per_frame = property(lambda self: self.hop_length / self.sample_rate)
+    tile_seconds = property(lambda self: self.n_time * self.seconds_per_frame)
+    samples = property(lambda self: self.n_time * self.hop_length)
+
+    def to_json(self) -> str:
+        "The settings as text."
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> "MelConfig":
+        "The settings that `to_json` wrote."
+        return config_from_json(text, cls)
+
+# %% ../nbs/10_spectrogram.ipynb #79337732
+def mel_edges(
+    config: MelConfig,
+) -> np.ndarray:  # (n_frequency + 2,) Hz: an edge, the bands' centres, an edge
+    "Evenly spaced points on the mel scale."
+    from librosa import mel_frequencies
+
+    return mel_frequencies(config.n_frequency + 2, fmin=config.fmin, fmax=config.fmax)
+
+# %% ../nbs/10_spectrogram.ipynb #32f94df9
+@cache
+def mel_weights(
+    config: MelConfig,
+) -> csr_array:  # float32 (n_frequency, n_fft // 2 + 1)
+    "What each bin gives to each mel band."
+    from librosa.filters import mel
+
+    return csr_array(mel(sr=config.sample_rate, n_fft=config.n_fft, n_mels=config.n_frequency, fmin=config.fmin, fmax=config.fmax))
+
+# %% ../nbs/10_spectrogram.ipynb #1f764fee
+def mel_power(
+    sound: np.ndarray,  # float (samples,), at the config's rate
+    config: MelConfig,
+) -> np.ndarray:  # float32 (n_frequency, n_time), power; raises ScorecamError where the length is another
+    "The mel spectrogram of a clip."
+    sound = np.asarray(sound, np.float32)
+    if sound.shape != (config.samples,) or not np.isfinite(sound).all():
+        what = "NaN or infinite values" if sound.shape == (config.samples,) else f"shape {sound.shape}"
+        raise ScorecamError(f"a clip with {what}: expected ({config.samples},) finite samples, {config.tile_seconds:g} s at {config.sample_rate} Hz")
+    spectrum = stft(sound, config)[:, : config.n_time]
+    return mel_weights(config) @ (spectrum.real**2 + spectrum.imag**2)
+
+# %% ../nbs/10_spectrogram.ipynb #46b8191e
+def power_image(
+    power: np.ndarray,  # float (n_frequency, n_time), see mel_power
+    config: MelConfig,
+) -> np.ndarray:  # float32 (n_frequency, n_time), in [0, 1]; raises ScorecamError for silence
+    "A mel spectrogram as pixels, relative to its loudest."
+    loudest = power.max()
+    if not loudest > 0:
+        raise ScorecamError("a clip of nothing but zeros has no picture: leave silent clips out")
+    return as_image(10 * np.log10(np.maximum(power / loudest, 1e-20)), config)
+
+# %% ../nbs/10_spectrogram.ipynb #654f7fba
+def mel_image(
+    sound: np.ndarray,  # float (samples,), at the config's rate
+    config: MelConfig,
+) -> np.ndarray:  # float32 (n_frequency, n_time), in [0, 1]; raises ScorecamError for silence and other lengths
+    "The picture of a clip that networks see."
+    return power_image(mel_power(sound, config), config)
+
+# %% ../nbs/10_spectrogram.ipynb #b017eecb
+def spread_mel_mask(
+    mask: np.ndarray,  # float (n_frequency, n_time), in [0, 1]
+    config: MelConfig,
+) -> np.ndarray:  # float32 (n_fft // 2 + 1, n_time)
+    "A mask of mel bands as a mask of the spectrum."
+    hz = np.arange(config.n_fft // 2 + 1) * config.sample_rate / config.n_fft
+    row = np.interp(hz, config.frequencies, np.arange(config.n_frequency))
+    low = np.minimum(row.astype(int), config.n_frequency - 2)
+    share = (row - low).astype(np.float32)[:, None]
+    return (1 - share) * mask[low] + share * mask[low + 1]
+
+# %% ../nbs/10_spectrogram.ipynb #c427fea3
+def mel_sound(
+    sound: np.ndarray,  # float (samples,), at the config's rate
+    mask: np.ndarray,  # float (n_frequency, n_time), in [0, 1]
+    config: MelConfig,
+) -> np.ndarray:  # float32 (samples,); raises ScorecamError where shapes do not fit
+    "What a mask on its picture leaves of a clip, to listen to."
+    sound, mask = np.asarray(sound, np.float32), np.asarray(mask, np.float32)
+    if sound.shape != (config.samples,) or mask.shape != (config.n_frequency, config.n_time):
+        raise ScorecamError(f"sound {sound.shape} and mask {mask.shape}: expected ({config.samples},) and ({config.n_frequency}, {config.n_time})")
+    whole = np.pad(spread_mel_mask(mask, config), ((0, 0), (0, 1)), mode="edge")
+    waves = overlap_blocks([stft(sound, config) * whole], config)
+    return np.concatenate(list(cut(waves, config.n_fft // 2, sound.size)))
 
 # %% ../nbs/10_spectrogram.ipynb #0bd8195e
 def running_median(

@@ -14,12 +14,13 @@ import soundfile
 import xarray as xr
 from machines import sound, trained
 
-from scorecam_denoise.cli import embedded, main, report, table_html, wav_bytes
+from scorecam_denoise.attribution import saliency
+from scorecam_denoise.cli import embedded, explained_picture, main, report, table_html, wav_bytes
 from scorecam_denoise.core import ScorecamError
 from scorecam_denoise.datasets import read_raven
 from scorecam_denoise.denoiser import ScoreCAMDenoiser
 from scorecam_denoise.scene import simulate_scene
-from scorecam_denoise.spectrogram import SpectrogramConfig
+from scorecam_denoise.spectrogram import SpectrogramConfig, spectrogram_image, stft, tile, untile
 
 
 def run(*arguments):
@@ -35,11 +36,11 @@ def test_help_answers_without_tensorflow(root):
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=root)
         times.append(time.perf_counter() - started)
     assert done.stdout.rstrip().endswith("False") and not done.stderr
-    assert all(verb in done.stdout for verb in ("demo", "train", "denoise", "evaluate", "info"))
+    assert all(verb in done.stdout for verb in ("demo", "train", "denoise", "explain", "evaluate", "info"))
     assert min(times) < 2  # a second, on a machine that does nothing else
 
 
-@pytest.mark.parametrize("verb", ["demo", "train", "denoise", "evaluate", "info"])
+@pytest.mark.parametrize("verb", ["demo", "train", "denoise", "explain", "evaluate", "info"])
 def test_every_verb_has_help(verb, capsys):
     assert run(verb, "--help") == 0
     assert "Usage" in capsys.readouterr().out
@@ -139,6 +140,102 @@ def test_one_bad_file_alone_is_an_error():
     report({}, 1)
     with pytest.raises(ScorecamError, match="broken"):
         report({"a.wav": ScorecamError("a.wav: broken")}, 1)
+
+
+def test_explain_writes_maps_and_a_picture_by_every_method_that_is_given(tmp_path, capsys):
+    methods = ["score-cam", "grad-cam", "saliency", "tf-keras-vis:smoothgrad"]
+    options = [word for name in methods for word in ("--method", name)]
+    assert run("explain", trained() / "model", trained() / "unknown.wav", "--out", tmp_path / "new" / "why", *options) == 0
+    out, err = capsys.readouterr()
+    told = ", ".join(rf"{name}( \(flat in \d+ of \d+ tiles\))?" for name in methods)
+    assert re.fullmatch(rf".*unknown.wav: pump \(probability [\d.]+\), {told}", out.splitlines()[-1]) and not err
+    folder = tmp_path / "new" / "why"
+    assert sorted(path.name for path in folder.iterdir()) == ["unknown.explained.nc", "unknown.explained.png"]
+    result = xr.load_dataset(folder / "unknown.explained.nc", engine="h5netcdf")
+    assert result.saliency.dims == ("explainer", "frequency", "time") and result.spectrogram.dims == ("frequency", "time")
+    assert result.explainer.values.tolist() == methods and result.layer.values.tolist() == ["presence", "presence", "image", "image"]
+    assert 0 <= result.saliency.min() and result.saliency.max() <= 1 and result.saliency.notnull().all() and result.spectrogram.notnull().all()
+    assert result.saliency.sel(explainer="score-cam").max() > 0.9 and result.frequency.units == "Hz" and result.time.units == "s"
+    assert result.attrs["label"] == "pump" and 0.5 < result.attrs["probability"] <= 1 and result.attrs["recording"] == "unknown.wav"
+    assert result.attrs["methods"] == ", ".join(methods) and {"model_id", "version", "config"} <= set(result.attrs) and "threshold" not in result.attrs
+    assert set(result.tile_label.values) <= {"fan", "pump"} and result.flat_tiles.sizes == {"explainer": 4}
+    assert (folder / "unknown.explained.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_maps_are_the_networks_own_and_fade_from_tile_to_tile_and_block_to_block(tmp_path):
+    soundfile.write(tmp_path / "long.wav", sound("pump", 7, seconds=60), 2000, subtype="FLOAT")
+    assert run("explain", trained() / "model", tmp_path / "long.wav", "--out", tmp_path, "--label", "fan", "--method", "saliency") == 0
+    result = xr.load_dataset(tmp_path / "long.explained.nc", engine="h5netcdf")
+    denoiser = ScoreCAMDenoiser.load(trained() / "model")
+    config = denoiser.config_
+    tiles, starts = tile(spectrogram_image(stft(sound("pump", 7, seconds=60), config), config), config)
+    expected = untile(saliency(denoiser.model_, tiles, 0), starts, result.sizes["time"], config)
+    assert result.attrs["label"] == "fan" and len(starts) == result.sizes["tile"] > 64
+    assert np.abs(result.saliency[0] - expected).max() < 1e-3
+
+
+def test_explain_takes_score_cam_of_the_models_layer_unless_told_otherwise(tmp_path, capsys):
+    both = np.stack([sound("fan", 3), sound("pump", 3)], axis=1)
+    soundfile.write(tmp_path / "both.wav", both, 2000)
+    for options, layer in (((), "presence"), (("--layer", "excess"), "excess"), (("--method", "saliency", "--layer", "excess"), "excess")):
+        assert run("explain", trained() / "model", tmp_path / "both.wav", "--out", tmp_path / "out", "--channel", "1", *options) == 0
+        result = xr.load_dataset(tmp_path / "out" / "both.explained.nc", engine="h5netcdf")
+        assert result.explainer.values.tolist() == [options[1] if len(options) > 2 else "score-cam"] and result.layer.values.tolist() == [layer]
+        assert result.attrs["label"] == "pump"
+
+
+def test_less_than_a_tile_can_be_explained_and_a_method_given_twice_counts_once(tmp_path):
+    soundfile.write(tmp_path / "short.wav", sound("pump", 3, seconds=0.5), 2000)
+    assert run("explain", trained() / "model", tmp_path / "short.wav", "--out", tmp_path, "--method", "grad-cam", "--method", "grad-cam") == 0
+    result = xr.load_dataset(tmp_path / "short.explained.nc", engine="h5netcdf")
+    assert result.explainer.values.tolist() == ["grad-cam"] and result.saliency.shape == (1, 64, result.sizes["time"]) and result.sizes["time"] < 32
+
+
+@pytest.mark.parametrize("options, message", [
+    (("--method", "guess"), "method 'guess' is not known: choose one of score-cam, .*tf-keras-vis:faster-score-cam"),
+    (("--label", "kettle"), "label 'kettle' is not known: this model knows fan, pump"),
+    (("--layer", "conv_9"), "no spatial layer 'conv_9'.*presence"),
+    (("--method", "tf-keras-vis:saliency", "--layer", "presence"), "explains the image itself: leave out layer"),
+])
+def test_what_cannot_be_explained_is_told_before_any_file_is_read(options, message, tmp_path, capsys):
+    model, _ = trained() / "model", capsys.readouterr()
+    assert run("explain", model, tmp_path / "missing.wav", tmp_path / "too.wav", "--out", tmp_path / "out", *options) == 2
+    out, err = capsys.readouterr()
+    assert re.fullmatch(f"error: .*{message}.*", err.strip()) and not out and not list((tmp_path / "out").iterdir())
+
+
+def test_explain_without_tf_keras_vis_says_how_to_get_it(tmp_path, capsys, monkeypatch):
+    for module in [module for module in sys.modules if module.partition(".")[0] == "tf_keras_vis"]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, "tf_keras_vis", None)
+    assert run("explain", trained() / "model", trained() / "unknown.wav", "--out", tmp_path, "--method", "tf-keras-vis:grad-cam++") == 2
+    assert "tf-keras-vis is not installed: pip install 'scorecam_denoise[explain]'" in capsys.readouterr().err
+
+
+def test_explain_reports_bad_files_at_the_end(tmp_path, capsys):
+    (tmp_path / "notes.wav").write_text("not a sound")
+    (tmp_path / "again").mkdir()
+    shutil.copy(trained() / "unknown.wav", tmp_path / "again")
+    files = [tmp_path / "notes.wav", trained() / "unknown.wav", tmp_path / "again" / "unknown.wav"]
+    assert run("explain", trained() / "model", *files, "--out", tmp_path / "out") == 1
+    error = capsys.readouterr().err
+    assert "2 of 3 files" in error and "notes.wav" in error and "would replace those of" in error
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["unknown.explained.nc", "unknown.explained.png"]
+
+
+@pytest.mark.parametrize("methods, shape", [(1, (320, 840)), (3, (320, 1680)), (4, (640, 1260)), (12, (1280, 1680))])
+def test_the_picture_has_room_for_any_number_of_methods_and_frames(methods, shape):
+    frames = 4001
+    level = ("frequency", "time"), np.random.default_rng(0).normal(size=(8, frames))
+    maps = ("explainer", "frequency", "time"), np.random.default_rng(1).random((methods, 8, frames))
+    where = dict(frequency=np.arange(8.0), time=np.arange(float(frames)), explainer=[f"method {i}" for i in range(methods)])
+    result = xr.Dataset(dict(spectrogram=level, saliency=maps), where, dict(recording="a.wav", label="tug", probability=0.97))
+    assert image_size(explained_picture(result)) == shape
+
+
+def image_size(png):
+    "Height and width of a PNG, pixels."
+    return int.from_bytes(png[20:24]), int.from_bytes(png[16:20])
 
 
 def test_tables_and_sounds_of_the_page():

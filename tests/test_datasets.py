@@ -190,6 +190,16 @@ def test_a_group_of_two_classes_stays_whole():
     assert not set(groups[train]) & set(groups[test])
 
 
+def test_groups_that_hold_several_classes_are_shared_out_too():
+    labels, groups = np.tile(["a", "b"], 40), np.repeat(np.arange(20), 4)
+    parts = ds.grouped_split(labels, groups, seed=0)
+    assert sorted(np.concatenate(parts)) == list(range(80)) and [len(set(groups[part])) for part in parts] == [12, 3, 5]
+    assert all(set(labels[part]) == {"a", "b"} for part in parts) and not set(groups[parts[0]]) & set(groups[parts[2]])
+    few = ds.grouped_split([*labels, "a"], [*groups, 99], seed=0)  # one group of "a" alone: too few to share out
+    assert 80 in few[0] and len(few[2]) == len(parts[2])
+
+
+
 def test_a_split_that_cannot_be_is_refused():
     with pytest.raises(ScorecamError, match="class b has 1"):
         ds.grouped_split(["a", "a", "b"], [1, 2, 3], fractions=0.5)

@@ -2,6 +2,7 @@
 import tracemalloc
 from dataclasses import replace
 
+import librosa
 import numpy as np
 import pytest
 import soundfile
@@ -12,6 +13,7 @@ from scorecam_denoise import spectrogram as sp
 from scorecam_denoise.core import ScorecamError
 
 CONFIG = sp.SpectrogramConfig()
+MEL = sp.MelConfig()
 FORMATS = [("wav", "PCM_16"), ("wav", "PCM_24"), ("wav", "FLOAT"), ("flac", "PCM_16"), ("ogg", "VORBIS"),
            ("mp3", "MPEG_LAYER_III"), ("aiff", "PCM_16")]
 
@@ -322,6 +324,92 @@ def test_a_stream_that_breaks_leaves_no_file(tmp_path):
 def test_a_silent_or_damaged_stream_is_refused(tmp_path):
     with pytest.raises(ScorecamError, match="nothing but zeros"):
         list(sp.iter_blocks(sound_file(tmp_path, np.zeros(64_000)), CONFIG))
+
+
+# mel pictures
+
+def test_mel_settings_survive_json_and_are_values():
+    config = replace(MEL, fmin=100, db_range=(-40, 0))
+    again = sp.MelConfig.from_json(config.to_json())
+    assert again == config and hash(again) == hash(config) and config.db_range == (-40.0, 0.0)
+    assert (MEL.tile_seconds, MEL.samples, MEL.seconds_per_frame, MEL.frequencies.shape) == (1, 16_000, 1 / 32, (32,))
+
+
+@pytest.mark.parametrize("wrong", [
+    {"sample_rate": 0}, {"n_fft": 1025}, {"hop_length": 513}, {"hop_length": 0}, {"fmin": -1}, {"fmin": 8000}, {"fmax": 8001},
+    {"fmax": float("inf")}, {"n_frequency": 3}, {"n_frequency": 512}, {"n_frequency": "all"}, {"n_time": 1}, {"n_time": 2}, {"db_range": (0, -60)}, {"db_range": 60},
+])
+def test_wrong_mel_settings_are_named(wrong):
+    with pytest.raises(ScorecamError, match=next(iter(wrong))):
+        replace(MEL, **wrong)
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"whiten": null}'])
+def test_mel_json_of_something_else_is_refused(text):
+    with pytest.raises(ScorecamError, match="spectrogram settings"):
+        sp.MelConfig.from_json(text)
+
+
+def test_mel_power_is_that_of_librosa():
+    wave = noise(16_000)
+    options = dict(sr=16_000, n_fft=1024, hop_length=500, n_mels=32, fmin=50, fmax=8000, pad_mode="reflect")
+    expected = librosa.feature.melspectrogram(y=wave, **options)[:, :32]
+    np.testing.assert_allclose(sp.mel_power(wave, MEL), expected, rtol=1e-3)
+    np.testing.assert_allclose(MEL.frequencies, librosa.mel_frequencies(34, fmin=50, fmax=8000)[1:-1])
+
+
+def test_a_mel_picture_is_relative_to_its_loudest_pixel():
+    wave = noise(16_000) + tone(1000, 1, 16_000)
+    power, image = sp.mel_power(wave, MEL), sp.mel_image(wave, MEL)
+    assert image.dtype == np.float32 and image.shape == (32, 32) and image.max() == 1 and image.min() >= 0
+    np.testing.assert_allclose(image, np.clip(1 + 10 * np.log10(power / power.max()) / 60, 0, 1), atol=1e-5)
+    np.testing.assert_allclose(sp.mel_image(1e-3 * wave, MEL), image, atol=1e-4)
+    assert np.array_equal(sp.power_image(power, MEL), image)
+    faint = sp.mel_image(tone(1000, 1, 16_000), MEL)
+    assert faint[-1, 2:].max() == 0  # below -60 dB; the mirrored beginning has a kink
+
+
+@pytest.mark.parametrize("sound, reason", [
+    (np.zeros(16_000), "nothing but zeros"), (np.ones(15_999), "shape"), (np.ones((2, 16_000)), "shape"),
+    (np.full(16_000, np.nan), "NaN"), (np.full(16_000, np.inf), "infinite"),
+])
+def test_clips_without_a_mel_picture_are_refused(sound, reason):
+    with pytest.raises(ScorecamError, match=reason):
+        sp.mel_image(sound, MEL)
+
+
+def test_a_mask_of_ones_gives_the_clip_back_and_zeros_silence():
+    for config in (MEL, replace(MEL, n_fft=512, hop_length=250, n_time=64), replace(MEL, sample_rate=8000, fmax=4000)):
+        wave = noise(config.samples)
+        shape = (config.n_frequency, config.n_time)
+        back = sp.mel_sound(wave, np.ones(shape), config)
+        assert back.dtype == np.float32 and back.shape == wave.shape and abs(back - wave).max() < 1e-5
+        assert not sp.mel_sound(wave, np.zeros(shape), config).any()
+
+
+def test_a_mel_mask_takes_out_what_it_covers():
+    low, high = tone(300, 1, 16_000), tone(3000, 1, 16_000)
+    mask = np.repeat((MEL.frequencies < 1000)[:, None], 32, axis=1)
+    assert np.std((sp.mel_sound(low + high, mask, MEL) - low)[1000:-1000]) < 0.01
+    half = np.zeros((32, 32))
+    half[:, :16] = 1
+    kept = sp.mel_sound(low, half, MEL)
+    assert np.std(kept[:7000] - low[:7000]) < 1e-4 and np.std(kept[9000:]) < 1e-4
+
+
+def test_a_bin_takes_the_mean_of_the_bands_that_cover_it():
+    mask = np.random.default_rng(0).random((32, 32), dtype=np.float32)
+    triangles = librosa.filters.mel(sr=16_000, n_fft=1024, n_mels=32, fmin=50, fmax=8000, norm=None)
+    spread, covered = sp.spread_mel_mask(mask, MEL), triangles.sum(axis=0) > 1e-3
+    np.testing.assert_allclose(spread[covered], (triangles.T @ mask)[covered] / triangles.sum(axis=0)[covered, None], atol=1e-4)
+    assert np.array_equal(spread[0], mask[0]) and np.array_equal(spread[-1], mask[-1])
+
+
+def test_sound_and_mask_of_a_clip_must_fit():
+    with pytest.raises(ScorecamError, match="expected"):
+        sp.mel_sound(noise(16_000), np.ones((32, 33)), MEL)
+    with pytest.raises(ScorecamError, match="expected"):
+        sp.mel_sound(noise(16_001), np.ones((32, 32)), MEL)
 
 
 # the detector

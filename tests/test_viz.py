@@ -6,7 +6,9 @@ import pytest
 import xarray
 from PIL import Image
 
-from scorecam_denoise.viz import plot_curves, plot_mask, plot_result, plot_signature, plot_spectrogram, to_png
+from scorecam_denoise.viz import (
+    edges, new_figure, octave_ticks, plot_curves, plot_mask, plot_outline, plot_result, plot_signature, plot_spectrogram, to_png, uneven,
+)
 
 FREQUENCY, TIME = numpy.linspace(10, 1000, 64), numpy.linspace(0, 16, 32)
 
@@ -57,6 +59,58 @@ def test_a_result_is_three_panels_that_say_what_was_found(result):
 
 def test_the_same_picture_has_the_same_bytes(result):
     assert to_png(plot_result(result)) == to_png(plot_result(result))
+
+
+MEL = numpy.array([140, 230, 320, 410, 500, 590, 680, 770, 860, 950, 1040, 1140, 1250, 1370, 1510, 1660, 1830, 2040, 2300, 2600])
+
+
+@pytest.mark.parametrize("draw", [plot_spectrogram, plot_signature, lambda values, **where: plot_mask(values, values > 0, **where)])
+def test_bands_that_are_not_evenly_spaced_are_drawn_evenly_and_named_in_hz(draw):
+    ax = draw(numpy.random.default_rng(0).normal(size=(20, 32)), frequency=MEL, time=TIME)
+    assert ax.get_ylim() == (-0.5, 19.5) and ax.get_ylabel() == "frequency (Hz)"
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["125", "250", "500", "1000", "2000"]
+    assert numpy.allclose(ax.get_yticks(), [-1 / 6, 1 + 2 / 9, 4, 9 + 5 / 9, 16 + 17 / 21])
+
+
+def test_a_result_with_mel_bands_is_drawn():
+    dims, levels = ("frequency", "time"), numpy.random.default_rng(0).normal(size=(20, 32))
+    parts = {"spectrogram": (dims, levels), "mask": (dims, numpy.clip(levels, 0, 1)), "signature": (dims, levels)}
+    figure = plot_result(xarray.Dataset(parts, coords={"frequency": MEL, "time": TIME}))
+    assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == ["125", "250", "500", "1000", "2000"]
+
+
+@pytest.mark.parametrize("frequency", [FREQUENCY, FREQUENCY.round(1), FREQUENCY.astype("float32"), [10, 1000], None])
+def test_evenly_spaced_rows_are_drawn_as_they_are(frequency):
+    values = numpy.eye(64 if frequency is None else len(frequency), 32)
+    assert not uneven(frequency)
+    ax = plot_spectrogram(values, frequency=frequency, time=TIME)
+    plain = new_figure()[1][0]
+    extent = (*edges(TIME, 32), *edges(frequency, len(values)))
+    image = plain.imshow(values, origin="lower", aspect="auto", extent=extent, cmap="magma")
+    plain.figure.colorbar(image, ax=plain, label="dB")
+    plain.set(xlabel="time (s)", ylabel="frequency bin" if frequency is None else "frequency (Hz)")
+    assert to_png(ax.figure) == to_png(plain.figure)
+
+
+def test_ticks_stay_inside_the_picture():
+    rows, labels = octave_ticks([300, 400, 900])
+    assert labels == ["250", "500", "1000"] and numpy.allclose(rows, [-0.5, 1.2, 2.2])
+
+
+@pytest.mark.parametrize("frequency", [MEL, numpy.linspace(10, 1000, 20)])
+def test_an_outline_follows_the_edges_of_its_pixels(frequency):
+    mask = numpy.zeros((20, 32), bool)
+    mask[3:5, 10:20] = True
+    ax = plot_spectrogram(mask, frequency=frequency, time=numpy.arange(32), label="")
+    before = ax.get_xlim(), ax.get_ylim()
+    plot_outline(mask, ax=ax, frequency=frequency, time=numpy.arange(32))
+    assert (ax.get_xlim(), ax.get_ylim()) == before
+    line = numpy.concatenate([path.vertices for path in ax.collections[0].get_paths()])
+    rows = numpy.interp([2.5, 4.5], [-0.5, 19.5], before[1])
+    assert line.min(axis=0) == pytest.approx([9.5, rows[0]], abs=0.1 * (rows[1] - rows[0]))
+    assert line.max(axis=0) == pytest.approx([19.5, rows[1]], abs=0.1 * (rows[1] - rows[0]))
+    nothing = plot_spectrogram(mask, label="")
+    assert not plot_outline(mask & False, ax=nothing).collections
 
 
 def test_curves_have_names_and_bands():
