@@ -14,7 +14,7 @@ import pandas as pd
 import xarray as xr
 
 from .core import ScorecamError, check_whole, progress, quiet_keras
-from .scorecam import baseline_images, check_images, check_targets, class_count, head, in_chunks, probabilities
+from .scorecam import baseline_images, check_classifier, check_images, check_targets, class_count, head, in_chunks, probabilities
 
 quiet_keras()
 import keras
@@ -83,9 +83,7 @@ def asked(
     model: keras.Model,
 ) -> Asked:  # raises ScorecamError where the model is no classifier
     "The network, compiled once."
-    if not isinstance(model, keras.Model) or not isinstance(getattr(model, "output_shape", None), tuple) or len(model.output_shape) != 2:
-        raise ScorecamError(f"{type(model).__name__} is no functional Keras classifier with one input and one output (n, classes)")
-    return Asked(model)
+    return Asked(check_classifier(model))
 
 # %% ../nbs/42_faithfulness.ipynb #d0bd52db
 def ask_images(

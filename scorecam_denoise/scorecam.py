@@ -4,10 +4,10 @@
 __all__ = ['PRESETS', 'TRACING', 'CHANNELS', 'BLAS', 'BLAS_LOCK', 'spatial_layers', 'find_layer', 'tail_layers', 'head',
            'probabilities', 'resize_matrix', 'resized', 'baseline_images', 'Preset', 'channel_weights', 'every_layer',
            'folded_into', 'foldings', 'asked_copy', 'fill_copy', 'finalize', 'has_bfloat16', 'replaced', 'watched',
-           'only_one', 'Network', 'compiled', 'opened', 'in_chunks', 'batch_size_of', 'class_count',
+           'only_one', 'Network', 'check_classifier', 'compiled', 'opened', 'in_chunks', 'batch_size_of', 'class_count',
            'masked_probabilities', 'combine', 'clusters', 'spokesmen', 'Sweep', 'raw_score_cam', 'scale_maps',
            'check_images', 'check_targets', 'find_preset', 'plan_sweep', 'check_question', 'energy_explained',
-           'raw_maps', 'score_cam', 'place_probabilities', 'recipro_cam']
+           'check_finite', 'raw_maps', 'score_cam', 'place_probabilities', 'recipro_cam']
 
 # %% ../nbs/40_scorecam.ipynb #85f04949
 import warnings
@@ -370,6 +370,18 @@ class Network:
         with replaced(self.layer, "call", lambda *args, **options: tf.cast(features, self.layer.compute_dtype)):
             return probabilities(self.model(images, training=False), self.head)
 
+# %% ../nbs/40_scorecam.ipynb #1c8686ff
+def check_classifier(
+    model: keras.Model,
+) -> keras.Model:
+    "The network; ScorecamError where it is no functional classifier of images."
+    if not isinstance(model, keras.Model) or not hasattr(model, "output_shape") or len(model.inputs) != 1:
+        raise ScorecamError(f"{type(model).__name__} is no functional Keras model with one input: build it with keras.Model(input, output)")
+    if len(model.input_shape) != 4 or not isinstance(model.output_shape, tuple) or len(model.output_shape) != 2:
+        raise ScorecamError(f"a network from {model.input_shape} to {model.output_shape}: expected (n, frequency, time, channels) to one output (n, classes)")
+    head(model)
+    return model
+
 # %% ../nbs/40_scorecam.ipynb #fe33212c
 @lru_cache(maxsize=8)
 def compiled(
@@ -379,11 +391,7 @@ def compiled(
     bfloat16: bool = False,
 ) -> Network:
     "The network opened at that layer, compiled once."
-    if not isinstance(model, keras.Model) or not hasattr(model, "output_shape") or len(model.inputs) != 1:
-        raise ScorecamError(f"{type(model).__name__} is no functional Keras model with one input: build it with keras.Model(input, output)")
-    if not isinstance(model.output_shape, tuple) or len(model.output_shape) != 2:
-        raise ScorecamError(f"network output of shape {model.output_shape}: expected one output (n, classes)")
-    return Network(model, layer, fold=fold, bfloat16=bfloat16)
+    return Network(check_classifier(model), layer, fold=fold, bfloat16=bfloat16)
 
 # %% ../nbs/40_scorecam.ipynb #7ff78c23
 def opened(
@@ -646,6 +654,15 @@ def energy_explained(
     share = np.divide(product**2, powers[0] * powers[1], out=np.zeros(product.shape), where=powers[0] * powers[1] > 0)
     return np.where(powers[1] > 0, share, np.nan)
 
+# %% ../nbs/40_scorecam.ipynb #9fa18b1a
+def check_finite(
+    maps: np.ndarray,  # (n, ...)
+) -> np.ndarray:
+    "The maps; ScorecamError where one holds NaN or infinity."
+    if not (good := np.isfinite(maps).reshape(len(maps), int(np.prod(maps.shape[1:]))).all(axis=1)).all():
+        raise ScorecamError(f"the map of image {int(np.argmin(good))} holds NaN or infinity: see whether the network's weights and logits are finite")
+    return maps
+
 # %% ../nbs/40_scorecam.ipynb #f926118b
 def raw_maps(
     network: Network,
@@ -663,7 +680,7 @@ def raw_maps(
     for start in progress(range(0, len(images), sweep.step), desc="Score-CAM", disable=not show_progress):
         few = slice(start, start + sweep.step)
         maps[few] = raw_score_cam(network, images[few], silence[few], None if targets is None else targets[few], preset, sweep)
-    return maps if targets is None else maps[:, 0]
+    return check_finite(maps if targets is None else maps[:, 0])
 
 # %% ../nbs/40_scorecam.ipynb #a4c03a04
 def score_cam(
@@ -747,6 +764,7 @@ def recipro_cam(
         features = np.asarray(network.maps(images[i : i + 1]))[0].transpose(1, 2, 0)
         answers = place_probabilities(network, images[i : i + 1], features, width=width, batch_size=batch_size)
         maps[i] = resized(answers.transpose(2, 0, 1), images.shape[1:3])
+    maps = check_finite(maps)
     maps = maps if classes else maps[np.arange(len(images)), targets]
     result = maps if raw or classes else scale_maps(maps, PRESETS["official"])
     if not explained:

@@ -230,7 +230,7 @@ def test_wrong_options_of_smoothgrad_are_told(trained, change, message):
 @pytest.mark.parametrize("network, message", [
     ("a name", "str is no functional Keras model"),
     (keras.Sequential([keras.Input((5,)), keras.layers.Dense(2)]), "expected .n, frequency, time, channels."),
-    (keras.Sequential([keras.Input((5, 5, 1)), keras.layers.Dense(2)]), "to one .n, classes."),
+    (keras.Sequential([keras.Input((5, 5, 1)), keras.layers.Dense(2)]), "to one output .n, classes."),
     (keras.Sequential([keras.Input((5, 5, 1)), keras.layers.Flatten(), keras.layers.Dense(2, "relu")]), "neither probabilities nor logits"),
 ])
 def test_what_is_no_classifier_of_images_is_told(network, message):
@@ -389,3 +389,12 @@ def test_a_package_that_cannot_be_imported_is_no_missing_one(trained, monkeypatc
     monkeypatch.setitem(sys.modules, "deprecated", None)
     with pytest.raises(ScorecamError, match="tf-keras-vis cannot be imported .*deprecated"):
         tf_keras_vis(trained[0], *pictures(2), tool="saliency")
+
+
+@pytest.mark.parametrize("name", [name for name in ATTRIBUTIONS if not name.startswith("tf-keras-vis")])
+def test_weights_of_nan_are_told_and_not_passed_on(name):
+    network = classifier()
+    network.set_weights([np.full_like(weight, np.nan) for weight in network.get_weights()])
+    images, labels = pictures(2)
+    with pytest.raises(ScorecamError, match="the map of image 0 holds NaN or infinity"):
+        ATTRIBUTIONS[name](network, images, labels)

@@ -235,7 +235,7 @@ def test_a_probability_of_zero_is_told(pictures):
     (lambda x: discriminativity(marking(PIXEL), marking(PIXEL), np.ones((5, *SHAPE), int)), "without one of its events"),
     (lambda x: map_correlation(marking(PIXEL), marking(PIXEL, n=4)), "expected the same shape"),
     (lambda x: stability(lambda images, seed: images[..., 0], x, repeats=1), "repeats=1"),
-    (lambda x: ask_images(keras.Sequential(), x), "no functional Keras classifier"),
+    (lambda x: ask_images(keras.Sequential(), x), "is no functional Keras model"),
     (lambda x: check_maps(np.full((7, 4, 4), np.nan), (7, 4, 4)), "0, 1, 2, 3, 4 and 2 more"),
 ])
 def test_what_cannot_be_computed_is_told(pictures, call, message):
