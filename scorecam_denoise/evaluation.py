@@ -683,13 +683,15 @@ BRIEF = {"epochs": 60}  # of AutoencoderCentroids with our network
 
 # %% ../nbs/60_evaluation.ipynb #6ddd1164
 def fill(
-    job: tuple[str, int, str, dict],  # scene, seed, a recipe, a rival or "sound", and the scene's settings
+    job: tuple[str, int, str, dict],  # scene, seed, a recipe, a rival or "sound", and the scene's settings; or "breath", seed, its data, and changes of the training
     folder: str | Path = "cache",
 ) -> tuple:  # (the job, seconds it took)
     "Trains one network into the cache, or puts a scene's sound there."
     begin = time.perf_counter()
     scene, seed, what, settings = job
-    if what == "sound":
+    if scene == "breath":
+        breath_network(what, seed, folder, learning=THESIS | settings)
+    elif what == "sound":
         cached_sound(scene, seed, folder, settings=settings)
     elif what not in RIVALS:
         trained(scene, seed, recipe=what, folder=folder, settings=settings)
@@ -722,11 +724,13 @@ def jobs_of(
     "The networks that the experiments ask for."
     wanted = [("default", "default"), ("hard", "default"), ("injected", "default"), ("default", "paper"), *(("default", name) for name in VARIANTS)]
     if not os.environ.get("SCORECAM_DATA"):
-        print("scene injected is left out: set SCORECAM_DATA to a folder that holds north_sea_hydrophone")
+        print("scene injected and recorded breath are left out: set SCORECAM_DATA to a folder that holds north_sea_hydrophone and noise_of_life")
         wanted.remove(("injected", "default"))
     jobs = [(scene, seed, recipe, {}) for scene, recipe in wanted for seed in (seeds if (scene, recipe) == wanted[0] else seeds[:5])]
     jobs += [(scene, seed, "default", {}) for scene in ("default", "hard") for seed in SELECTION[: len(seeds)]]
     jobs += [("default", seed, "default", ALL_LEVELS) for seed in seeds[:5]]
+    breath = ("simulated", "recorded") if os.environ.get("SCORECAM_DATA") else ("simulated",)
+    jobs += [("breath", seed, data, changes) for data in breath for changes in ({}, {"silence": 0.125}) for seed in seeds[:5]]
     return jobs + rival_jobs(seeds[:5])
 
 # %% ../nbs/60_evaluation.ipynb #d17d6196

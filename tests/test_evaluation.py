@@ -250,9 +250,9 @@ def test_real_noise_is_asked_for_by_name(monkeypatch, capsys):
     with pytest.raises(ScorecamError, match="SCORECAM_DATA"):
         ev.scene_of("injected")
     variants = len(ev.VARIANTS)
-    assert len(ev.jobs_of(range(2))) == 23 + 2 * variants and "left out" in capsys.readouterr().out
+    assert len(ev.jobs_of(range(2))) == 27 + 2 * variants and "left out" in capsys.readouterr().out
     monkeypatch.setenv("SCORECAM_DATA", "somewhere")
-    assert len(ev.jobs_of(range(2))) == 25 + 2 * variants and len(ev.jobs_of()) == 63 + 5 * variants and ev.scene_of("injected")[1].name == "north_sea_hydrophone"
+    assert len(ev.jobs_of(range(2))) == 33 + 2 * variants and len(ev.jobs_of()) == 83 + 5 * variants and ev.scene_of("injected")[1].name == "north_sea_hydrophone"
 
 
 def test_truth_is_drawn_from_every_class_and_ship_in_turn(tmp_path):
@@ -287,3 +287,23 @@ def test_sources_that_do_not_belong_together_are_refused(others, options, words)
         ev.mix_stems(target, *others, snr_db=0, config=SpectrogramConfig(), **options)
     with pytest.raises(ScorecamError, match="silent"):
         ev.sound_gain({"target": np.zeros(8000), "noise": target}, np.ones((256, 9)), SpectrogramConfig())
+
+
+def test_a_classifier_comes_from_the_cache_as_it_was_trained(tmp_path):
+    ask = lambda **changes: ev.breath_network("simulated", 1, tmp_path, patients=8, clips=4, learning=ev.THESIS | {"epochs": 1} | changes)
+    (first, history, known, test), (again, kept, *_) = ask(), ask()
+    assert all(np.array_equal(a, b) for a, b in zip(first.get_weights(), again.get_weights()))
+    assert kept.curves == history.curves and kept.best_epoch == history.best_epoch and np.array_equal(kept.validation, history.validation)
+    assert not set(known["group"].values) & set(test["group"].values) and set(test["label"].values) == {"negative", "positive"}
+    held = known["group"].values[history.validation]
+    assert not set(held) & set(np.delete(known["group"].values, history.validation))
+    assert not np.array_equal(ask(silence=0.5)[0].get_weights()[0], first.get_weights()[0])
+    assert len(list(tmp_path.iterdir())) == 3  # the windows and two networks
+
+
+def test_data_for_the_thesis_classifier_that_are_not_there_are_told(tmp_path, monkeypatch):
+    with pytest.raises(ScorecamError, match="expected 'simulated' or 'recorded'"):
+        ev.breath_network("private", 0, tmp_path)
+    monkeypatch.delenv("SCORECAM_DATA", raising=False)
+    with pytest.raises(ScorecamError, match="set SCORECAM_DATA to a folder that holds noise_of_life"):
+        ev.breath_network("recorded", 0, tmp_path)

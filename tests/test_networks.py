@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from scorecam_denoise.core import ScorecamError
-from scorecam_denoise.networks import Excess, Speeds, keras, spec_cnn
+from scorecam_denoise.networks import Excess, Speeds, keras, spec_cnn, thesis_cnn
 
 RNG = np.random.default_rng(0)
 
@@ -60,3 +60,15 @@ def test_probabilities_sum_to_one():
 def test_what_cannot_be_built_says_why(shape, n_classes, words):
     with pytest.raises(ScorecamError, match=words.replace("(", r"\(").replace(")", r"\)")):
         spec_cnn(shape, n_classes)
+
+
+def test_the_thesis_cnn_is_as_the_thesis_says():
+    network = thesis_cnn(seed=3)
+    kernels = [(layer.filters, layer.kernel_size) for layer in network.layers if layer.name.startswith("conv_")]
+    assert kernels == [(16, (8, 4)), (32, (8, 4)), (64, (8, 4)), (128, (8, 4))]
+    assert [type(layer).__name__ for layer in network.layers[1:5]] == ["Conv2D", "BatchNormalization", "ReLU", "MaxPooling2D"]
+    assert network.get_layer("dense").units == 200 and network.get_layer("embedding").units == 100 and network.output_shape == (None, 2)
+    assert network.count_params() == 468_678 and thesis_cnn((80, 144, 1)).count_params() == 1_518_278
+    assert all(np.array_equal(a, b) for a, b in zip(network.get_weights(), thesis_cnn(seed=3).get_weights()))
+    with pytest.raises(ScorecamError, match="too small for 4 blocks"):
+        thesis_cnn((8, 32, 1))

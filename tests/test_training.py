@@ -130,3 +130,15 @@ def test_strangers_come_to_as_many_images_as_asked_and_lie_elsewhere():
     assert 8 < count[0.5] < 32 < 35 <= count[1.0]  # a line may land on itself, or outside
     assert met[1.0].dtype == np.float32 and met[1.0].max() <= 1
     assert np.allclose(met[1.0][:, 30], 0.9)
+
+
+def test_silence_can_be_left_out(monkeypatch):
+    images, labels, groups = lines()
+    seen = []
+    monkeypatch.setattr("scorecam_denoise.training.Batches", lambda *args, **options: seen.append(options["silence"]) or Batches(*args, **options))
+    for options, share in (({}, 0.125), ({"silence": 0.0}, 0.0)):
+        model = spec_cnn((32, 16, 1), 2, background=9)
+        fit_classifier(model, images, labels, groups=groups, epochs=1, validation_fraction=0.25, show_progress=False, **options)
+        assert seen.pop() == share
+    batch = Batches(images, np.eye(2, dtype="float32")[labels], weights=np.ones(48, "float32"), batch_size=48, seed=0, augment=None, silence=0.0)
+    assert len(batch[0][0]) == 48 and (batch[0][1].max(axis=1) == 1).all()
