@@ -3,7 +3,7 @@
 # %% auto #0
 __all__ = ['TOOLS', 'ATTRIBUTIONS', 'AT_IMAGE', 'without_softmax', 'Slope', 'slope_of', 'mean_slope', 'positive_slope',
            'maps_by_pairs', 'slope_cam', 'grad_cam', 'grad_cam_plus_plus', 'hires_cam', 'steepest', 'saliency',
-           'check_smoothing', 'smoothgrad', 'quiet_and_seeded', 'library_class', 'library_options', 'tf_keras_vis']
+           'check_smoothing', 'smoothgrad', 'quietly', 'library_class', 'library_options', 'tf_keras_vis']
 
 # %% ../nbs/41_attribution.ipynb #578a188b
 import warnings
@@ -16,7 +16,7 @@ import numpy as np
 
 from .core import ScorecamError, check_whole, progress, quiet_keras
 from scorecam_denoise.scorecam import (
-    PRESETS, TRACING, check_classifier, check_finite, check_images, check_question, class_count, in_chunks, only_one, opened, recipro_cam, replaced,
+    PRESETS, check_classifier, check_finite, check_images, check_question, class_count, in_chunks, only_one, opened, recipro_cam, replaced,
     resized, scale_maps, score_cam, tail_layers, watched,
 )  # fmt: skip
 
@@ -245,19 +245,18 @@ TOOLS = {  # module, class and options of the call
 
 # %% ../nbs/41_attribution.ipynb #2fbbf4c5
 @contextmanager
-def quiet_and_seeded(
-    seed: int,  # of NumPy's global state
+def quietly(
+    seed: int = 0,  # of what np.random.normal gives
 ):
-    "Neither warnings nor Keras's bars inside the block, and NumPy's global state begins at the seed; all is restored."
-    with TRACING, warnings.catch_warnings():
+    "Neither warnings nor Keras's bars inside the block, and np.random.normal gives every image the same noise."
+    same = lambda mean, spread, shape: mean + spread * np.random.default_rng(seed).standard_normal((shape[0], *shape[2:]), "float32")[:, None]
+    with replaced(np.random, "normal", same), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        bars, state = keras.config.is_interactive_logging_enabled(), np.random.get_state()
+        bars = keras.config.is_interactive_logging_enabled()
         keras.config.disable_interactive_logging()
-        np.random.seed(seed)
         try:
             yield
         finally:
-            np.random.set_state(state)
             if bars:
                 keras.config.enable_interactive_logging()
 
@@ -268,7 +267,7 @@ def library_class(
     "The class of tf-keras-vis that a tool is; ScorecamError where the library is not there."
     module, name, _ = TOOLS[tool]
     try:
-        with quiet_and_seeded(0):
+        with quietly():
             return getattr(import_module(f"tf_keras_vis.{module}"), name)
     except ImportError as error:
         missing = (error.name or "").partition(".")[0] == "tf_keras_vis"
@@ -307,7 +306,7 @@ def tf_keras_vis(
     tool: str,  # a key of TOOLS
     layer: str | None = None,  # of the CAMs: a layer with a picture for output; None: the last convolution
     seed: int = 0,  # of SmoothGrad's noise
-    batch_size: int = 16,  # images in one pass; of Faster Score-CAM masked ones; SmoothGrad takes one
+    batch_size: int = 16,  # images in one pass; of Faster Score-CAM masked ones
     raw: bool = False,  # True: not normalised
     classes: str | None = None,  # "all": raw maps of every class
     show_progress: bool = False,
@@ -319,13 +318,13 @@ def tf_keras_vis(
 
     def ask(few, asked):
         score = lambda outputs: tf.gather(outputs if outputs.shape[-1] > 1 else tf.concat([-outputs, outputs], 1), asked, batch_dims=1)
-        with quiet_and_seeded(seed), nullcontext() if tool == "faster-score-cam" else without_softmax(model):
+        with quietly(seed), nullcontext() if tool == "faster-score-cam" else without_softmax(model):
             maps = library(model)(score, few, **options)
         if not np.isfinite(maps).all():
             raise ScorecamError(f"tf-keras-vis:{tool} gives NaN or infinity (its Grad-CAM++ takes exp of the logit): take {tool!r}")
         return maps
 
-    together = 1 if tool in ("smoothgrad", "faster-score-cam") else batch_size
+    together = 1 if tool == "faster-score-cam" else batch_size
     maps = maps_by_pairs(ask, model, images, targets, batch_size=together, classes=classes, show_progress=show_progress)
     if raw or classes:
         return maps
