@@ -286,7 +286,7 @@ def library_options(
     if TOOLS[tool][0] == "saliency":
         if layer is not None:
             raise ScorecamError(f"layer={layer!r}: tf-keras-vis:{tool} explains the image itself: leave out layer")
-        slope_of(model, at_image=True)
+        check_classifier(model)
         return options
     place = opened(model, layer, fold=False).layer
     if place not in model.layers:

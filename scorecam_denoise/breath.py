@@ -6,8 +6,8 @@
 __all__ = ['SOUNDS', 'BreathSettings', 'Patient', 'draw_transfer', 'draw_patient', 'Clip', 'harmonics', 'lasting', 'coloured',
            'wheeze', 'one_cough', 'cough', 'vowels', 'voice', 'alarm', 'machine', 'knock', 'music', 'breath_noise',
            'room_noise', 'own_pixels', 'dominated', 'heard', 'render_clip', 'clip_power', 'clip_truth', 'event_row',
-           'BreathScene', 'save_breath', 'breath_settings', 'breath_clips', 'simulate_breath', 'mix_clips',
-           'breath_mixtures', 'cut_clips', 'read_clips']
+           'BreathScene', 'save_breath', 'broken_breath_rules', 'breath_settings', 'breath_clips', 'simulate_breath',
+           'mix_clips', 'breath_mixtures', 'cut_clips', 'read_clips']
 
 # %% ../nbs/14_breath.ipynb #e6d8a3f8
 import json
@@ -27,7 +27,7 @@ from .core import ScorecamError, atomic_path, check_whole, progress
 from .datasets import class_folders, copies, make_windows, recording_names
 from .scene import draw_response, shaped_noise
 from scorecam_denoise.spectrogram import (
-    MelConfig, audio_info, check_rate, mel_edges, mel_image, mel_power, power_image, read_audio, resample,
+    MelConfig, audio_info, cast_field, check_rate, mel_edges, mel_image, mel_power, power_image, read_audio, resample,
 )
 
 # %% ../nbs/14_breath.ipynb #800698ed
@@ -484,6 +484,20 @@ def save_breath(
         scene.events.to_csv(Path(temporary, "events.csv"), index=False, float_format="%.4f")
     return Path(folder)
 
+# %% ../nbs/14_breath.ipynb #e7136c4c
+def broken_breath_rules(
+    chosen: BreathSettings,
+    config: MelConfig,  # rate of clips
+) -> dict[str, str]:  # setting → what it is expected to be, for each that is not
+    "What is wrong with the settings, if anything."
+    ranges = [name for name, value in asdict(chosen).items() if isinstance(value, tuple) and isinstance(value[0], float)]
+    rules = {name: ("two numbers, the first not above the second", getattr(chosen, name)[0] <= getattr(chosen, name)[1]) for name in ranges}
+    broken = {name: rule for name, (rule, holds) in rules.items() if not holds}
+    positive = {name: "seconds above 0" for name in ("wheeze_seconds", "reverb_seconds") if getattr(chosen, name)[0] <= 0}
+    shares = {name: "a probability, 0 to 1" for name in ("distractor", "hum") if not 0 <= getattr(chosen, name) <= 1}
+    pitch = {} if 0 < chosen.wheeze_hz[0] and chosen.wheeze_hz[1] <= config.sample_rate / 2 else {"wheeze_hz": f"above 0, at most half the rate, {config.sample_rate / 2:g} Hz"}
+    return broken | positive | shares | pitch | ({} if chosen.own_db > 0 else {"own_db": "more than 0 dB"})
+
 # %% ../nbs/14_breath.ipynb #8e772116
 def breath_settings(
     config: MelConfig,  # rate and length of clips
@@ -492,13 +506,17 @@ def breath_settings(
     "Settings with some changed."
     if unknown := sorted(set(changes) - set(BreathSettings.__dataclass_fields__)):
         raise ScorecamError(f"{', '.join(unknown)}: not a setting; settings are {', '.join(BreathSettings.__dataclass_fields__)}")
-    chosen = BreathSettings(**changes)
+    usual = asdict(BreathSettings())
+    numbers = {name: cast_field(name, value, usual[name]) for name, value in changes.items() if name not in ("positive", "negative")}
+    chosen = BreathSettings(**changes | numbers)
     for name in ("positive", "negative"):
         kinds = getattr(chosen, name)
         if isinstance(kinds, str) or not kinds or set(kinds) - set(SOUNDS):
             raise ScorecamError(f"{name}={kinds!r}: expected a tuple with some of {', '.join(SOUNDS)}")
     if both := set(chosen.positive) & set(chosen.negative):
         raise ScorecamError(f"{', '.join(sorted(both))}: both positive and negative: choose one")
+    for name, rule in broken_breath_rules(chosen, config).items():
+        raise ScorecamError(f"{name}={getattr(chosen, name)!r}: expected {rule}")
     if config.tile_seconds < 1 or config.sample_rate < 8000:
         raise ScorecamError(f"clips of {config.tile_seconds:g} s at {config.sample_rate} Hz: expected 1 s or more at 8000 Hz or more")
     return chosen
@@ -539,6 +557,7 @@ def simulate_breath(
     config = config or MelConfig()
     chosen = breath_settings(config, settings)
     check_whole(patients=patients, clips=clips)
+    check_whole(0, seed=seed)
     if missing := sorted(set(groups or ()) - {f"patient{p:03d}" for p in range(patients)}):
         raise ScorecamError(f"groups {', '.join(missing)}: expected some of patient000 to patient{patients - 1:03d}")
     total = (patients if groups is None else len(set(groups))) * clips
@@ -557,6 +576,7 @@ def simulate_breath(
         raise ScorecamError("groups names no patient: name some, or leave it out")
     columns = {key: np.stack([row[key] for row in rows]) for key in rows[0]}
     windows = make_windows(columns.pop("image"), columns.pop("label"), config=config, **columns)
+    windows["event"].attrs = {"flag_values": np.arange(3, dtype="int8"), "flag_meanings": "none event distractor"}
     return BreathScene(windows, audio, all_stems, pd.DataFrame(events), chosen, config, seed)
 
 # %% ../nbs/14_breath.ipynb #34ad2e1a
@@ -605,7 +625,9 @@ def breath_mixtures(
             stems[f"{a} + {b}"] = parts
         if len(rows) == n:
             columns = {key: np.stack([row[key] for row in rows]) for key in rows[0]}
-            return make_windows(columns.pop("image"), columns.pop("label"), config=scene.config, **columns), stems
+            windows = make_windows(columns.pop("image"), columns.pop("label"), config=scene.config, **columns)
+            windows["event"].attrs = {"flag_values": np.arange(3, dtype="int8"), "flag_meanings": "none positive_event negative_event"}
+            return windows, stems
     raise ScorecamError(f"only {len(rows)} of {n} pairs have {least} pixels of either event: simulate more clips, or lower n or least")
 
 # %% ../nbs/14_breath.ipynb #f234e699
@@ -639,6 +661,8 @@ def read_clips(
     folder, config, rows, bad = Path(folder), config or MelConfig(), [], []
     if not step > 0:
         raise ScorecamError(f"step={step} s: expected more than 0")
+    if wrong := sorted(set(labels.values()) - {"negative", "positive"}):
+        raise ScorecamError(f"label {', '.join(map(str, wrong))}: expected 'positive' or 'negative' for each folder")
     found = class_folders(folder, 1)
     if missing := sorted(set(labels) - set(found)) or not labels:
         what = f"no folder {', '.join(missing)}" if labels else "labels name no folder"

@@ -144,6 +144,8 @@ def read_truth(
     try:
         windows = xarray.load_dataset(data / "truth.nc", engine="h5netcdf")
         return windows if config_of(windows) == config else None
+    except ScorecamError:
+        return None  # windows of another kind: the recordings beside them can still be read
     except Exception as error:  # HDF5 has its own
         raise ScorecamError(f"{data / 'truth.nc'} is damaged: save the scene again, or name {data / 'audio'}") from error
 

@@ -79,6 +79,8 @@ def config_of(
     "The settings that windows were made with."
     if "config" not in windows.attrs:
         raise ScorecamError("windows without spectrogram settings: expected attrs['config'], as make_windows and load_folder set it")
+    if '"fmax"' in windows.attrs["config"]:
+        raise ScorecamError("windows of mel spectrograms (MelConfig): expected windows of a SpectrogramConfig, as load_folder and simulate_scene make them")
     return SpectrogramConfig.from_json(windows.attrs["config"])
 
 # %% ../nbs/11_datasets.ipynb #39696456

@@ -866,21 +866,23 @@ def explained_blocks(
 
     with progress(desc="explaining", total=tiles * len(methods), disable=not denoiser.verbose) as bar:
         for spectrum, stacked in merge_blocks(map(explained_block, blocks), config):
-            yield spectrum, np.stack(np.split(stacked, len(methods))), flat
+            yield spectrum, np.stack(np.split(stacked, len(methods))), flat.copy()
 
 # %% ../nbs/51_denoiser.ipynb #13779ef5
 def explain_recording(
     denoiser: ScoreCAMDenoiser,  # fitted
     recording,  # path, or float32 (samples,)
     *,
-    methods: Iterable[str] = ("score-cam",),  # keys of ATTRIBUTIONS
+    methods: Iterable[str] | None = None,  # keys of ATTRIBUTIONS; None: the denoiser's own
     layer: str | None = None,  # the layer to explain; None: the denoiser's, or the image where that is what a method explains
-    **options,  # of `prepare`: rate, channel, label
+    rate: int | None = None,  # Hz, needed where `recording` is an array
+    channel: int | None = None,  # counted from 0; needed where a file has several
+    label=None,  # the class to explain; None: the most probable one
 ) -> xr.Dataset:  # saliency [0, 1] over (explainer, frequency, time), spectrogram (dB) over (frequency, time), flat_tiles (explainer)
     "What in a recording makes the network say a class, by several explainers."
     check_is_fitted(denoiser, "model_")
-    methods = check_methods(denoiser, methods, layer)
-    header, _, blocks, *_ = prepare(denoiser, recording, **options)
+    methods = check_methods(denoiser, [denoiser.method] if methods is None else methods, layer)
+    header, _, blocks, *_ = prepare(denoiser, recording, rate=rate, channel=channel, label=label)
     target = int(class_index(denoiser.classes_, header.attrs["label"]))
     spectra, maps, flat = zip(*explained_blocks(denoiser, blocks(), target, methods, layer, tiles=header.sizes["tile"]))
     level = np.concatenate([level_db(spectrum, denoiser.config_) for spectrum in spectra], axis=1).astype("float32")
@@ -889,5 +891,4 @@ def explain_recording(
     header["flat_tiles"] = ("explainer", flat[-1])
     header.attrs.pop("threshold")  # nothing is removed
     places = [explained_layer(denoiser, name, layer) or "image" for name in methods]
-    header = header.assign_attrs(methods=", ".join(methods))
     return header.assign_coords(explainer=np.array(methods, object), layer=("explainer", np.array(places, object)))

@@ -55,5 +55,7 @@ def make_readme(
     if resources["outputs"]:
         raise ScorecamError(f"{notebook} shows {len(resources['outputs'])} pictures: link committed files instead")
     folder = Path(notebook).parent.name
-    text = re.sub(r"\]\((?![a-z]+:|#|/)", f"]({folder}/", text)
+    parts = text.split("```")  # what stands between fences is code
+    parts[::2] = [re.sub(r"\]\((?![a-z]+:|#|/)", f"]({folder}/", part) for part in parts[::2]]
+    text = "```".join(parts)
     Path(readme).write_text(text.strip() + "\n", encoding="utf-8")

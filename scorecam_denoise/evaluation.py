@@ -513,7 +513,7 @@ def trained(
 
 # %% ../nbs/60_evaluation.ipynb #ec4145ba
 def kept_classifier(
-    build: Callable,  # seed → a network that has not been trained
+    build: Callable,  # seed → a network that has not been trained; every layer has a name of its own, or the cache is never met
     windows: xr.Dataset,  # labelled windows to learn from
     *,
     seed: int = 0,  # of the network and its training
@@ -542,7 +542,7 @@ NOISE_OF_LIFE = dict.fromkeys(("Breathing", "Cough"), "positive") | dict.fromkey
 # %% ../nbs/60_evaluation.ipynb #e62f9447
 def breath_windows(
     data: str,  # "simulated", or "recorded": SCORECAM_DATA/noise_of_life
-    seed: int,  # of the simulation
+    seed: int,  # of the simulation; recorded clips are always the same
     folder: str | Path = "cache",
     *,
     patients: int = 120,  # simulated
@@ -571,7 +571,7 @@ def breath_network(
     *,
     learning: Mapping = THESIS,  # of `fit_classifier`
     **sizes,  # of `breath_windows`: patients, clips
-) -> tuple:  # network (classes: negative, positive), History (its validation: indices of what was learnt from), windows learnt from, windows of the test
+) -> tuple:  # network (classes: negative, positive), History (its validation: which of the windows learnt from were held out to stop by), windows learnt from, windows of the test
     "The thesis's classifier, trained on clips, from the cache, or trained and put there."
     learn, validation, test = split_of(breath_windows(data, seed, folder, **sizes), seed)
     known = xr.concat([learn, validation], "sample", combine_attrs="override")

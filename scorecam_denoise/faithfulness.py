@@ -14,7 +14,7 @@ import pandas as pd
 import xarray as xr
 
 from .core import ScorecamError, check_whole, progress, quiet_keras
-from .scorecam import baseline_images, check_classifier, check_images, check_targets, class_count, head, in_chunks, probabilities
+from .scorecam import baseline_images, check_classifier, check_finite, check_images, check_targets, class_count, head, in_chunks, probabilities
 
 quiet_keras()
 import keras
@@ -24,14 +24,15 @@ import tensorflow as tf
 def check_maps(
     maps: np.ndarray,  # (n, frequency, time) in [0, 1]
     shape: tuple,  # (n, frequency, time) expected
-    flat: str = "error",  # what a constant map is: "error", or "chance"
+    flat: str = "error",  # what a constant map is: "error", or "chance": its pixels are in random order, its energy is everywhere
 ) -> np.ndarray:  # float32 (n, frequency, time)
     "Maps as float32; ScorecamError where they are none, hold NaN, leave [0, 1] or are constant."
     maps = np.asarray(maps, "float32")
     if flat not in ("error", "chance"):
         raise ScorecamError(f"flat={flat!r}: expected 'error', or 'chance' (constant maps count as chance)")
-    if maps.shape != tuple(shape):
-        raise ScorecamError(f"maps of shape {maps.shape}: expected {tuple(shape)}, one map of (frequency, time) for each image")
+    if maps.shape != tuple(shape) or maps.ndim != 3:
+        expected = tuple(shape) if len(shape) == 3 else "(n, frequency, time)"
+        raise ScorecamError(f"maps of shape {maps.shape}: expected {expected}, one map of (frequency, time) for each image")
     of = lambda bad: ", ".join(map(str, np.flatnonzero(bad)[:5])) + (f" and {bad.sum() - 5} more" if bad.sum() > 5 else "")
     if (bad := ~np.isfinite(maps).all((1, 2))).any():
         raise ScorecamError(f"maps with NaN or infinity: {of(bad)}: compute them again, or leave these images out")
@@ -49,11 +50,11 @@ def pixel_ranks(
     seed: int = 0,  # of the order among equal pixels
 ) -> np.ndarray:  # int32 (n, frequency, time): 0 where the map is highest
     "The place of each pixel in the order of falling weight."
-    n, pixels = len(maps), int(np.prod(maps.shape[1:]))
-    drawn = np.random.default_rng(seed).permutation(pixels)
-    order = drawn[np.argsort(-maps.reshape(n, pixels)[:, drawn], axis=1, kind="stable")]
-    ranks = np.empty((n, pixels), "int32")
-    np.put_along_axis(ranks, order, np.arange(pixels, dtype="int32")[None], axis=1)
+    check_whole(0, seed=seed)
+    ranks = np.empty((len(maps), maps[0].size if len(maps) else 0), "int32")
+    for i, values in enumerate(np.reshape(maps, ranks.shape)):
+        drawn = np.random.default_rng([seed, i]).permutation(values.size)
+        ranks[i, drawn[np.argsort(-values[drawn], kind="stable")]] = np.arange(values.size)
     return ranks.reshape(maps.shape)
 
 # %% ../nbs/42_faithfulness.ipynb #e96735ed
@@ -75,15 +76,15 @@ class Asked:
     def _ranked(self, images, silence, ranks, i, first, stop):
         rank, quiet = tf.gather(ranks, i), tf.gather(silence, i)
         kept = (rank >= first[:, None, None]) & (rank < stop[:, None, None])
-        return self._plain(quiet + (tf.gather(images, i) - quiet) * tf.cast(kept, tf.float32)[..., None])
+        return self._plain(tf.where(kept[..., None], tf.gather(images, i), quiet))
 
 # %% ../nbs/42_faithfulness.ipynb #2f927f72
 @lru_cache(maxsize=16)
 def asked(
     model: keras.Model,
-) -> Asked:  # raises ScorecamError where the model is no classifier
+) -> Asked:
     "The network, compiled once."
-    return Asked(check_classifier(model))
+    return Asked(model)
 
 # %% ../nbs/42_faithfulness.ipynb #d0bd52db
 def ask_images(
@@ -93,7 +94,9 @@ def ask_images(
     batch_size: int = 256,  # images in one pass
 ) -> np.ndarray:  # float32 (n, classes)
     "What a network says of each image, as probabilities."
-    return np.array(in_chunks(asked(model).plain, check_images(model, images), batch_size), "float32").reshape(-1, class_count(model))
+    check_whole(batch_size=batch_size)
+    network = asked(check_classifier(model))
+    return check_finite(np.array(in_chunks(network.plain, check_images(model, images), batch_size), "float32").reshape(-1, class_count(model)), "the network's answer for image")
 
 # %% ../nbs/42_faithfulness.ipynb #6fd94a05
 def ask_kept(
@@ -107,16 +110,18 @@ def ask_kept(
     show_progress: bool = False,
 ) -> np.ndarray:  # float32 (m, classes)
     "What a network says of images of which only pixels of some ranks are kept."
+    check_whole(batch_size=batch_size)
+    network = asked(check_classifier(model))
     held = [tf.constant(each) for each in (images, np.broadcast_to(silence, images.shape).astype("float32"), ranks)]
     bar = progress(desc="asking", total=len(questions), disable=not show_progress)
 
     def ask(some):
-        bar.update(len(some))
-        return asked(model).ranked(*held, *some.T)
+        bar.update(min(len(some), bar.total - bar.n))
+        return network.ranked(*held, *some.T)
 
     answers = in_chunks(ask, np.asarray(questions, "int32"), batch_size)
     bar.close()
-    return np.array(answers, "float32").reshape(-1, class_count(model))
+    return check_finite(np.array(answers, "float32").reshape(-1, class_count(model)), "the network's answer to question")
 
 # %% ../nbs/42_faithfulness.ipynb #e3c33165
 def prepared(
@@ -128,7 +133,7 @@ def prepared(
     flat: str,  # see `check_maps`
 ) -> tuple:  # images, maps (float32), targets (int (n,)) and silence (float32, as the images)
     "Checked input of a test."
-    images = check_images(model, images)
+    images = check_images(check_classifier(model), images)
     if not len(images):
         raise ScorecamError("no images: give at least one, with its map and its target")
     maps = check_maps(maps, images.shape[:3], flat)
@@ -156,7 +161,7 @@ def drop_figures(
     images, maps, targets, silence = prepared(model, images, maps, targets, baseline, flat)
     whole, share = ask_images(model, images), FORMS[form]
     if share is None:
-        left = ask_images(model, silence + (images - silence) * maps[..., None])
+        left = ask_images(model, images * maps[..., None] + silence * (1 - maps[..., None]))
     else:
         kept = max(1, round(share * maps[0].size))
         left = ask_kept(model, images, silence, pixel_ranks(maps, seed=seed), [(i, 0, kept) for i in range(len(images))])
@@ -173,6 +178,8 @@ def mean_top_weight(
     share: float = 0.5,  # of the pixels, the highest ones
 ) -> np.ndarray:  # (n,)
     "The mean of each map's highest values."
+    if not 0 < share <= 1:
+        raise ScorecamError(f"share={share!r}: expected more than 0, at most 1")
     maps = check_maps(maps, np.shape(maps), "chance").reshape(len(maps), -1)
     kept = max(1, round(share * maps.shape[1]))
     return np.partition(maps, -kept, axis=1)[:, -kept:].mean(axis=1)
@@ -196,7 +203,7 @@ def curves(
     *,
     labels=None,  # int or int (n,): the true classes, for accuracy; None: the targets
     baseline: str | np.ndarray = "level",  # see `baseline_images`
-    steps: int = 100,  # from nothing to everything
+    steps: int = 100,  # from nothing to everything; fewer where there are fewer pixels
     flat: str = "error",  # see `check_maps`
     seed: int = 0,  # of the order among equal pixels
     batch_size: int = 256,  # images in one pass
@@ -207,11 +214,11 @@ def curves(
     labels = targets if labels is None else check_targets(labels, len(images), class_count(model))
     check_whole(steps=steps, batch_size=batch_size)
     n, pixels = len(images), maps[0].size
-    moved = np.round(np.linspace(0, pixels, steps + 1)).astype(int)
-    sample, count = np.repeat(np.arange(n), steps + 1), np.tile(moved, n)
+    moved = np.unique(np.round(np.linspace(0, pixels, steps + 1)).astype(int))
+    sample, count = np.repeat(np.arange(n), len(moved)), np.tile(moved, n)
     questions = np.concatenate([np.stack([sample, 0 * count, count], 1), np.stack([sample, count, 0 * count + pixels], 1)])
     answers = ask_kept(model, images, silence, pixel_ranks(maps, seed=seed), questions, batch_size=batch_size, show_progress=show_progress)
-    answers = answers.reshape(2, n, steps + 1, -1)
+    answers = answers.reshape(2, n, len(moved), -1)
     dims = ("curve", "sample", "share")
     followed = np.take_along_axis(answers, targets[None, :, None, None], axis=3)[..., 0]
     right = (answers.argmax(3) == labels[:, None]).astype("float32")
@@ -220,14 +227,12 @@ def curves(
 
 # %% ../nbs/42_faithfulness.ipynb #844926ac
 def areas(
-    curves: xr.Dataset,  # of `curves`
-) -> pd.DataFrame:  # a row for each sample: insertion and deletion, each by probability and by accuracy
+    curves: xr.Dataset,  # of `curves` or `bench`
+) -> pd.DataFrame:  # a row for each sample (and explainer): insertion and deletion, each by probability and by accuracy
     "The area under each curve."
-    found = {
-        f"{curve}_{name}": np.trapezoid(curves[name].sel(curve=curve).values, curves["share"].values, axis=-1)
-        for name in ("probability", "accuracy") for curve in ("insertion", "deletion")
-    }  # fmt: skip
-    return pd.DataFrame(found)
+    area = curves[["probability", "accuracy"]].drop_vars("label", errors="ignore").integrate("share")
+    parts = {f"{curve}_{name}": area[name].sel(curve=curve, drop=True) for name in area for curve in ("insertion", "deletion")}
+    return xr.Dataset(parts).to_dataframe()
 
 # %% ../nbs/42_faithfulness.ipynb #3a928364
 def class_curves(
@@ -266,10 +271,10 @@ def map_correlation(
     a, b = (np.asarray(maps, float).reshape(len(maps), -1) for maps in (first, second))
     if a.shape != b.shape or not (np.isfinite(a).all() and np.isfinite(b).all()):
         raise ScorecamError(f"maps of shapes {np.shape(first)} and {np.shape(second)}: expected the same shape, without NaN")
+    flat = [np.ptp(x, axis=1) == 0 for x in (a, b)]
     a, b = (x - x.mean(axis=1, keepdims=True) for x in (a, b))
-    powers = (a**2).sum(axis=1) * (b**2).sum(axis=1)
-    same = ((a**2).sum(axis=1) == 0) & ((b**2).sum(axis=1) == 0)
-    return np.where(powers > 0, (a * b).sum(axis=1) / np.sqrt(np.where(powers > 0, powers, 1)), same.astype(float))
+    powers = np.where(flat[0] | flat[1], 1, (a**2).sum(axis=1) * (b**2).sum(axis=1))
+    return np.where(flat[0] | flat[1], flat[0] & flat[1], (a * b).sum(axis=1) / np.sqrt(powers))
 
 # %% ../nbs/42_faithfulness.ipynb #3fb077ad
 def discriminativity(
@@ -310,14 +315,17 @@ def stability(
     *,
     snr_db: Sequence[float] = (20.0, 10.0),  # dB, of the noisy inputs
     repeats: int = 2,  # runs that are compared
+    flat: str = "error",  # what a constant map is: "error", or "chance": its correlations count as 0
     seed: int = 0,  # of the first run and of the noise
 ) -> pd.DataFrame:  # a row for each image: runs, and "<SNR> dB" for each
     "How alike maps are over repeated runs and over inputs with noise."
     check_whole(2, repeats=repeats)
-    runs = [explain(images, seed + k) for k in range(repeats)]
+    checked = lambda some, number: check_maps(explain(some, number), np.shape(images)[:3], flat)
+    alike = lambda a, b: np.where((np.ptp(a, axis=(1, 2)) == 0) | (np.ptp(b, axis=(1, 2)) == 0), 0, map_correlation(a, b))
+    runs = [checked(images, seed + k) for k in range(repeats)]
     pairs = [(a, b) for k, a in enumerate(runs) for b in runs[k + 1 :]]
-    noise = {f"{snr:g} dB": map_correlation(runs[0], explain(noisy_images(images, snr, seed=seed), seed)) for snr in snr_db}
-    return pd.DataFrame({"runs": np.mean([map_correlation(a, b) for a, b in pairs], axis=0)} | noise)
+    noise = {f"{snr:g} dB": alike(runs[0], checked(noisy_images(images, snr, seed=seed), seed)) for snr in snr_db}
+    return pd.DataFrame({"runs": np.mean([alike(a, b) for a, b in pairs], axis=0)} | noise)
 
 # %% ../nbs/42_faithfulness.ipynb #fd63bd76
 def bench(
@@ -334,16 +342,16 @@ def bench(
     flat: str = "error",  # see `check_maps`
     seed: int = 0,  # of the order among equal pixels
     show_progress: bool = True,
-) -> tuple[pd.DataFrame, xr.Dataset]:  # a row for each method and image; the curves over explainer, too
-    "All figures of faithfulness for the maps of several methods."
+) -> tuple[pd.DataFrame, xr.Dataset]:  # a row for each explainer and sample; the curves over explainer, too
+    "All figures of single images for the maps of several methods; discriminativity and stability ask for more, and stand apart."
     if not maps:
         raise ScorecamError("no maps: give at least one method's, as {name: maps}")
     options, tables, drawn = dict(baseline=baseline, flat=flat, seed=seed), [], []
     for name, own in progress(maps.items(), desc="bench", disable=not show_progress):
         parts = [drop_figures(model, images, own, targets, form=form, **options).add_suffix(f"_{form}") for form in forms]
         drawn.append(curves(model, images, own, targets, labels=labels, steps=steps, **options))
-        parts += [areas(drawn[-1]), density(own).rename(columns="density_{:g}".format)]
+        parts += [areas(drawn[-1]).reset_index(drop=True), density(own).rename(columns="density_{:g}".format)]
         parts += [] if events is None else [pointing(own, events, flat=flat)]
-        about = {"method": name, "image": np.arange(len(own)), "label": drawn[-1]["label"].values, "mean_top50": mean_top_weight(own)}
+        about = {"explainer": name, "sample": np.arange(len(own)), "label": drawn[-1]["label"].values, "mean_top50": mean_top_weight(own)}
         tables.append(pd.concat([pd.DataFrame(about), *parts], axis=1))
     return pd.concat(tables, ignore_index=True), xr.concat(drawn, xr.IndexVariable("explainer", list(maps)))

@@ -96,7 +96,7 @@ def conv_block(
     x = layers.Conv2D(filters, kernel, padding="same", kernel_initializer=start, name=f"conv_{k}")(x)
     x = layers.BatchNormalization(momentum=0.9, name=f"norm_{k}")(x)
     x = layers.ReLU(name=f"relu_{k}")(x)
-    return (layers.MaxPooling2D if pooling == "max" else layers.AveragePooling2D)(pool, name=f"pool_{k}")(x)
+    return {"average": layers.AveragePooling2D, "max": layers.MaxPooling2D}[pooling](pool, name=f"pool_{k}")(x)
 
 # %% ../nbs/20_networks.ipynb #672ba730
 def presence(

@@ -133,6 +133,8 @@ def baseline_images(
     "What silence looks like in each image: zero, its 5th percentile, its median per frequency or in all, or as given."
     if not isinstance(baseline, str):
         given = np.asarray(baseline, "float32")
+        if not np.isfinite(given).all():
+            raise ScorecamError("the baseline holds NaN or infinity: expected finite values, what silence looks like")
         try:
             np.broadcast_to(given, images.shape)
         except ValueError:
@@ -656,11 +658,12 @@ def energy_explained(
 
 # %% ../nbs/40_scorecam.ipynb #9fa18b1a
 def check_finite(
-    maps: np.ndarray,  # (n, ...)
+    maps: np.ndarray,  # (n, ...), or other answers of a network
+    what: str = "the map of image",  # what they are, for the message
 ) -> np.ndarray:
     "The maps; ScorecamError where one holds NaN or infinity."
     if not (good := np.isfinite(maps).reshape(len(maps), int(np.prod(maps.shape[1:]))).all(axis=1)).all():
-        raise ScorecamError(f"the map of image {int(np.argmin(good))} holds NaN or infinity: see whether the network's weights and logits are finite")
+        raise ScorecamError(f"{what} {int(np.argmin(good))} holds NaN or infinity: see whether the network's weights and logits are finite")
     return maps
 
 # %% ../nbs/40_scorecam.ipynb #f926118b

@@ -633,13 +633,14 @@ class Block:
 # %% ../nbs/10_spectrogram.ipynb #925869d3
 def check_rate(
     info: AudioInfo,
-    config: SpectrogramConfig,
+    config: SpectrogramConfig,  # or MelConfig
 ) -> None:  # raises ScorecamError where the rate is too low
     "Whether a recording can hold what the settings look at."
-    if info.rate / 2 < config.frequencies[-1]:
+    highest = getattr(config, "fmax", config.frequencies[-1])
+    if info.rate / 2 < highest:
         raise ScorecamError(
             f"{info.path}: sampled at {info.rate} Hz it holds nothing above {info.rate / 2:g} Hz, but the band ends at "
-            f"{config.frequencies[-1]:g} Hz: take recordings of a higher rate or settings with a lower band"
+            f"{highest:g} Hz: take recordings of a higher rate or settings with a lower band"
         )
 
 # %% ../nbs/10_spectrogram.ipynb #6476d0e8

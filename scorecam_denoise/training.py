@@ -254,6 +254,8 @@ def fit_classifier(
     "Trains `model` until the loss on held-out groups stops falling, and keeps its best weights."
     set_seed(random_state)
     silence = options.pop("silence", 0.125)
+    if not 0 <= silence <= 1:
+        raise ScorecamError(f"silence={silence!r}: expected silent images for each image, 0 (none) to 1")
     train, held = validation_split(labels, groups, fraction=validation_fraction, seed=random_state)
     shares = np.eye(model.output_shape[-1], dtype="float32")
     learnt, own = map(np.concatenate, zip(*[(images[train], labels[train])] + [made] * (made is not None)))

@@ -11,7 +11,7 @@ from sklearn.metrics import roc_auc_score
 
 from scorecam_denoise import breath as br
 from scorecam_denoise.core import ScorecamError
-from scorecam_denoise.datasets import load_folder
+from scorecam_denoise.datasets import config_of, load_folder
 from scorecam_denoise.spectrogram import MelConfig, SpectrogramConfig, mel_image, mel_power
 
 CONFIG = MelConfig()
@@ -24,6 +24,13 @@ def scene():
 
 
 # the scene
+
+def test_the_truth_says_what_its_numbers_mean_and_of_what_pictures_it_is(scene):
+    mixed = br.breath_mixtures(scene, 2)[0]
+    assert scene.windows.event.flag_meanings == "none event distractor" and mixed.event.flag_meanings == "none positive_event negative_event"
+    with pytest.raises(ScorecamError, match="windows of mel spectrograms"):
+        config_of(scene.windows)
+
 
 def test_a_seed_makes_a_scene(scene):
     again = br.simulate_breath(patients=6, clips=20, seed=3, parts=False)
@@ -162,6 +169,9 @@ def test_loudness_does_not_tell_the_label():
     ({"negative": ()}, "negative"), ({"negative": ("voice", "cough")}, "both"), ({"patients": 0}, "patients=0"), ({"clips": 1.5}, "clips=1.5"),
     ({"groups": {"patient009"}}, "patient009"), ({"groups": set()}, "groups"), ({"config": MelConfig(n_time=16)}, "0.5 s"),
     ({"config": MelConfig(sample_rate=4000, n_fft=256, hop_length=125, fmax=2000, n_frequency=16)}, "8000 Hz"),
+    ({"snr_db": 6}, "snr_db=6: expected tuple"), ({"snr_db": (10, -5)}, "first not above the second"), ({"distractor": "x"}, "distractor='x'"),
+    ({"distractor": 2}, "a probability, 0 to 1"), ({"wheeze_seconds": (-1, 0.5)}, "seconds above 0"), ({"wheeze_hz": (100, 9000)}, "at most half the rate, 8000 Hz"),
+    ({"gain_db": (0,)}, "gain_db"), ({"own_db": -5}, "own_db=-5.0: expected more than 0 dB"), ({"reverb_seconds": (0, 0)}, "reverb_seconds"), ({"seed": -1}, "seed=-1"),
 ])
 def test_what_cannot_be_simulated_is_named(wrong, reason):
     with pytest.raises(ScorecamError, match=reason):
@@ -298,6 +308,7 @@ def test_the_step_between_clips_is_chosen(recordings):
 
 
 @pytest.mark.parametrize("labels, step, reason", [
+    ({"cough": "postive"}, 0.5, "label postive: expected .positive. or .negative."),
     ({"cough": "positive", "laughter": "negative"}, 0.5, "no folder laughter: expected some of cough, sneeze, speech"),
     ({}, 0.5, "labels name no folder"), ({"cough": "positive"}, 0, "step=0"),
 ])

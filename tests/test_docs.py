@@ -33,8 +33,16 @@ def test_readme_is_made_from_the_index(tmp_path):
 
 
 def test_links_of_the_readme_lead_somewhere():
-    links = re.findall(r"\]\(([^)#]+)", (ROOT / "README.md").read_text(encoding="utf-8"))
+    text = "".join((ROOT / "README.md").read_text(encoding="utf-8").split("```")[::2])
+    links = re.findall(r"\]\(([^)#]+)", text)
     assert not [link for link in links if ":" not in link and not (ROOT / link).exists()]
+
+
+def test_the_python_of_the_readme_is_left_as_it_is_and_compiles():
+    fences = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.S)
+    assert len(fences) >= 3 and any("ATTRIBUTIONS[name](model, images, targets)" in code for code in fences)
+    for code in fences:
+        compile(code, "README.md", "exec")
 
 
 def test_the_readme_lists_every_notebook_once():

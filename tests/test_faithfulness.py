@@ -46,10 +46,9 @@ def pictures():
 def one_by_one(model, images, maps, targets, labels, silence, steps, seed):
     "Curves as anybody would draw them first: one question for each step and image."
     n, pixels = len(images), maps[0].size
-    order = np.random.default_rng(seed).permutation(pixels)
     found = np.zeros((2, 2, n, steps + 1))
     for i in range(n):
-        ranked = sorted(order, key=lambda place: -maps[i].ravel()[place])
+        ranked = sorted(np.random.default_rng([seed, i]).permutation(pixels), key=lambda place: -maps[i].ravel()[place])
         for k in range(steps + 1):
             chosen = np.array(ranked[: int(np.round(k * pixels / steps))], int)
             for curve in (0, 1):
@@ -102,7 +101,7 @@ def test_a_linear_network_is_taken_apart_best_in_the_order_of_its_products(pictu
     scaled = (products - products.min(1, keepdims=True)) / np.ptp(products, axis=1)[:, None]
     orders = {"products": scaled.reshape(5, *SHAPE), "reversed": 1 - scaled.reshape(5, *SHAPE), "chance": rng.random((5, *SHAPE)).astype("float32")}
     table, _ = bench(model, pictures, orders, 1, baseline="zero", steps=64, show_progress=False)
-    best = {name: table[table.method == name].reset_index() for name in orders}
+    best = {name: table[table.explainer == name].reset_index() for name in orders}
     assert (best["products"].insertion_probability > best["chance"].insertion_probability).all()
     assert (best["products"].deletion_probability < best["chance"].deletion_probability).all()
     assert (best["reversed"].insertion_probability < best["chance"].insertion_probability).all()
@@ -123,9 +122,9 @@ def test_a_constant_network_has_nothing_to_lose(pictures):
     assert found["insertion_accuracy"].tolist() == [0, 1, 1, 0, 1]
 
 
-def test_with_everything_taken_out_one_class_is_right_and_the_other_is_not(pictures):
+def test_emptied_into_one_baseline_one_class_is_right_and_the_other_is_not(pictures):
     "The reason why per-class accuracies cannot both end at one half."
-    drawn = curves(one_pixel(), pictures, marking(PIXEL), 1, labels=[0, 0, 1, 1, 1], steps=4)
+    drawn = curves(one_pixel(), pictures, marking(PIXEL), 1, labels=[0, 0, 1, 1, 1], steps=4, baseline="zero")
     ends = class_curves(drawn, [0, 1])["accuracy"].sel(curve="deletion", share=1).values
     assert sorted(ends) == [0, 1]
 
@@ -138,12 +137,25 @@ def test_every_head_is_read_as_probabilities(pictures, activation, classes):
     assert said.shape == (5, 2) and np.allclose(said.sum(1), 1, atol=1e-6) and (said[:, 1] > 0.9).all()
 
 
-def test_equal_pixels_are_drawn_by_chance_and_alike_for_all():
-    ranks = pixel_ranks(np.zeros((2, 32, 32)), seed=4)
-    assert np.array_equal(ranks[0], ranks[1]) and not np.array_equal(ranks[0], pixel_ranks(np.zeros((1, 32, 32)), seed=5)[0])
-    assert abs(ranks[0, :16].mean() / ranks[0, 16:].mean() - 1) < 0.15  # low rows are no better off
+def test_equal_pixels_are_drawn_by_chance_for_each_image_and_alike_for_all_methods():
+    flat = np.zeros((2, 32, 32))
+    ranks = pixel_ranks(flat, seed=4)
+    assert np.array_equal(ranks, pixel_ranks(flat + 0.5, seed=4)) and not np.array_equal(ranks, pixel_ranks(flat, seed=5))
+    assert abs(np.corrcoef(ranks[0].ravel(), ranks[1].ravel())[0, 1]) < 0.1
+    assert abs(ranks[:, :16].mean() / ranks[:, 16:].mean() - 1) < 0.1  # low rows are no better off
     maps = np.random.default_rng(0).random((3, 32, 32))
     assert np.array_equal(np.sort(-maps.reshape(3, -1)), np.take_along_axis(-maps.reshape(3, -1), np.argsort(pixel_ranks(maps).reshape(3, -1), axis=1), axis=1))
+
+
+def test_a_map_of_ones_changes_nothing_not_even_by_rounding():
+    images = np.random.default_rng(1).random((40, 32, 32, 1)).astype("float32")
+    left = drop_figures(thesis_cnn(seed=1), images, np.ones((40, 32, 32)), 0, flat="chance")
+    assert not left[["drop", "increase", "changed"]].any(axis=None)
+
+
+def test_more_steps_than_pixels_are_as_many_as_there_are_pixels(pictures):
+    drawn = curves(one_pixel(), pictures, marking(PIXEL), 1, steps=100)
+    assert drawn.sizes["share"] == 65 and drawn.indexes["share"].is_unique
 
 
 def test_marking_more_drops_less_so_the_mean_weight_stands_beside(pictures):
@@ -167,13 +179,20 @@ def test_correlations_of_constant_maps_have_a_value():
     a, flat = np.random.default_rng(6).random((2, 4, 4)), np.full((2, 4, 4), 0.3)
     assert np.allclose(map_correlation(a, a), 1) and np.allclose(map_correlation(a, -a), -1)
     assert map_correlation(flat, flat).tolist() == [1, 1] and map_correlation(a, flat).tolist() == [0, 0]
+    for first, second, shape in ((0.1, 0.3, (24, 36)), (0.1, 0.7, (32, 32)), (0.0, 1.0, (7, 5))):
+        assert map_correlation(np.full((1, *shape), first), np.full((1, *shape), second)).tolist() == [1]
 
 
 def test_stability_compares_runs_and_noisy_inputs(pictures):
     drawn = lambda images, seed: np.random.default_rng(seed).random(images.shape[:3])
-    steady = lambda images, seed: images[..., 0]
+    steady = lambda images, seed: np.clip(images[..., 0], 0, 1)
     assert abs(stability(drawn, pictures)["runs"]).max() < 0.5 and np.allclose(stability(steady, pictures, repeats=3)["runs"], 1)
     table = stability(steady, pictures, snr_db=(30, 0))
+    nothing = lambda images, seed: np.zeros(images.shape[:3])
+    assert not stability(nothing, pictures, flat="chance").any(axis=None)
+    for bad, message in ((nothing, "constant maps"), (lambda images, seed: images, "expected .5, 8, 8."), (lambda images, seed: images[..., 0] + np.nan, "NaN")):
+        with pytest.raises(ScorecamError, match=message):
+            stability(bad, pictures)
     assert list(table) == ["runs", "30 dB", "0 dB"] and (table["30 dB"] > 0.9).all() and (table["0 dB"] < table["30 dB"]).all()
     noise = noisy_images(np.random.default_rng(0).random((1, 64, 64, 1)), 6, seed=1) - np.random.default_rng(0).random((1, 64, 64, 1))
     assert abs(10 * np.log10(1 / 12 / noise.var()) - 6) < 0.3
@@ -191,6 +210,7 @@ def test_a_table_holds_every_figure_of_every_method_and_image(pictures):
     maps = {"right": marking(PIXEL), "flat": np.zeros((5, *SHAPE))}
     table, drawn = bench(one_pixel(), pictures, maps, 1, labels=[1, 1, 0, 1, 1], events=event, flat="chance", steps=10, show_progress=False)
     assert len(table) == 10 and not table.isna().any(axis=None) and drawn["probability"].shape == (2, 2, 5, 11)
+    assert np.allclose(areas(drawn)["insertion_probability"], table["insertion_probability"]) and areas(drawn).index.names == ["explainer", "sample"]
     figures = {f"{name}_{form}" for form in FORMS for name in ("drop", "increase", "changed")} | {"density_0.4", "density_0.9", "mean_top50", "inside", "area"}
     assert figures | {f"{curve}_{by}" for curve in ("insertion", "deletion") for by in ("probability", "accuracy")} <= set(table)
 
@@ -218,6 +238,14 @@ def test_bad_input_is_told_by_every_test(pictures, call, change, message):
         call(model, given["images"], given["maps"], given["targets"], **options)
 
 
+def test_nan_of_a_baseline_or_a_network_is_told(pictures):
+    with pytest.raises(ScorecamError, match="the baseline holds NaN"):
+        drop_figures(one_pixel(), pictures, marking(PIXEL), 1, baseline=np.nan)
+    for call in (drop_figures, curves):
+        with pytest.raises(ScorecamError, match="the network.s answer .* 0 holds NaN or infinity: see whether the network's weights"):
+            call(dense(np.full((64, 2), np.nan)), pictures, marking(PIXEL), 1)
+
+
 def test_a_probability_of_zero_is_told(pictures):
     weights = np.zeros((64, 2))
     weights[21] = 500, -500
@@ -235,6 +263,12 @@ def test_a_probability_of_zero_is_told(pictures):
     (lambda x: discriminativity(marking(PIXEL), marking(PIXEL), np.ones((5, *SHAPE), int)), "without one of its events"),
     (lambda x: map_correlation(marking(PIXEL), marking(PIXEL, n=4)), "expected the same shape"),
     (lambda x: stability(lambda images, seed: images[..., 0], x, repeats=1), "repeats=1"),
+    (lambda x: drop_figures("model", x, marking(PIXEL), 1), "str is no functional Keras model"),
+    (lambda x: ask_images([1], x), "list is no functional Keras model"),
+    (lambda x: ask_images(one_pixel(), x, batch_size=0), "batch_size=0"),
+    (lambda x: drop_figures(one_pixel(), x, marking(PIXEL), 1, form="top50", seed=-1), "seed=-1"),
+    (lambda x: density(np.zeros((8, 8))), "expected .n, frequency, time."),
+    (lambda x: mean_top_weight(marking(PIXEL), share=2), "share=2"),
     (lambda x: ask_images(keras.Sequential(), x), "is no functional Keras model"),
     (lambda x: check_maps(np.full((7, 4, 4), np.nan), (7, 4, 4)), "0, 1, 2, 3, 4 and 2 more"),
 ])
