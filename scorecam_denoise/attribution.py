@@ -218,7 +218,7 @@ def smoothgrad(
     average: str = "absolute",  # of the slopes' magnitudes; "signed": of the slopes
     seed: int = 0,  # of the noise
     batch_size: int = 16,  # images in one pass
-    raw: bool = False,  # True: the mean as it is, unscaled; of slopes with its sign
+    raw: bool = False,  # True: the mean, unscaled: of magnitudes, or with its sign ("signed")
     classes: str | None = None,  # "all": raw maps of every class
     show_progress: bool = False,
 ) -> np.ndarray:  # float32 (n, frequency, time) in [0, 1]; classes="all": raw (n, classes, frequency, time)
