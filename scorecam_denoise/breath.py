@@ -11,6 +11,7 @@ __all__ = ['SOUNDS', 'BreathSettings', 'Patient', 'draw_transfer', 'draw_patient
 
 # %% ../nbs/14_breath.ipynb #e6d8a3f8
 import json
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -683,4 +684,6 @@ def read_clips(
         raise ScorecamError(f"{folder}: none of its {len(files)} recordings can be used, first {bad[0]}")
     columns = {key: np.concatenate([row[key] for row in rows]) for key in rows[0]}
     windows = make_windows(columns.pop("images"), columns.pop("label"), config=config, **columns)
+    if bad:
+        warnings.warn(f"{len(bad)} of {len(files)} files are not used, first {bad[0]}; attrs['skipped'] lists them", stacklevel=2)
     return windows.assign_attrs(skipped=json.dumps(bad))

@@ -417,8 +417,9 @@ def explained_picture(
     figure, axes = new_figure(across, rows=rows, width=4.2, height=3.2)
     where, limits = {"frequency": level.frequency.values, "time": level.time.values}, numpy.nanpercentile(level, [1, 60, 99.9])
     plot_spectrogram(level, **where, ax=axes[0], limits=(limits[0], limits[2]), title="recording")
-    for ax, map_ in zip(axes[1:], maps):
-        plot_mask(-level.clip(*limits[1:]), map_, **where, ax=ax, label="saliency", title=str(map_.explainer.values))
+    for ax, map_, flat in zip(axes[1:], maps, result["flat_tiles"].values):
+        empty = f": nothing in {flat} of {result.sizes['tile']} tiles" if flat else ""
+        plot_mask(-level.clip(*limits[1:]), map_, **where, ax=ax, label="saliency", title=f"{map_.explainer.values}{empty}")
     for above, empty in zip(axes[panels - across :], axes[panels:]):
         above.tick_params(labelbottom=True)
         above.set_xlabel("time (s)")

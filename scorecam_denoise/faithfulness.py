@@ -211,7 +211,7 @@ def curves(
 ) -> xr.Dataset:  # probability and accuracy (0 or 1) over (curve: insertion, deletion; sample; share of the pixels)
     "What the network says while pixels go in, and while they go out, the highest first."
     images, maps, targets, silence = prepared(model, images, maps, targets, baseline, flat)
-    labels = targets if labels is None else check_targets(labels, len(images), class_count(model))
+    labels = targets if labels is None else check_targets(labels, len(images), class_count(model), "label")
     check_whole(steps=steps, batch_size=batch_size)
     n, pixels = len(images), maps[0].size
     moved = np.unique(np.round(np.linspace(0, pixels, steps + 1)).astype(int))
@@ -286,6 +286,8 @@ def discriminativity(
 ) -> pd.DataFrame:  # a row for each mixture: own (share of the energy, 0.5 is chance), correlation (of the two maps)
     "Whether the maps of two classes tell the events of a mixture apart."
     events = np.asarray(events)
+    if events.dtype.kind not in "iu" or events.ndim != 3:
+        raise ScorecamError(f"events {events.dtype} of shape {events.shape}: expected int (n, frequency, time), 1 and 2 where either event is, 0 elsewhere")
     first, second = (check_maps(maps, events.shape, flat) for maps in (first, second))
     if not all((events == index).any((1, 2)).all() for index in (1, 2)):
         raise ScorecamError("a mixture without one of its events: expected 1 and 2 among the pixels of each, leave out where an event is inaudible")
@@ -344,8 +346,14 @@ def bench(
     show_progress: bool = True,
 ) -> tuple[pd.DataFrame, xr.Dataset]:  # a row for each explainer and sample; the curves over explainer, too
     "All figures of single images for the maps of several methods; discriminativity and stability ask for more, and stand apart."
-    if not maps:
-        raise ScorecamError("no maps: give at least one method's, as {name: maps}")
+    if not isinstance(maps, Mapping) or not maps:
+        raise ScorecamError(f"maps {type(maps).__name__}: expected the maps of at least one explainer, as {{name: maps}}")
+    images = check_images(check_classifier(model), images)
+    for name, own in maps.items():
+        try:
+            check_maps(own, images.shape[:3], flat)
+        except ScorecamError as error:
+            raise ScorecamError(f"{name}: {error}") from error
     options, tables, drawn = dict(baseline=baseline, flat=flat, seed=seed), [], []
     for name, own in progress(maps.items(), desc="bench", disable=not show_progress):
         parts = [drop_figures(model, images, own, targets, form=form, **options).add_suffix(f"_{form}") for form in forms]

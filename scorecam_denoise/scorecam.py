@@ -597,13 +597,14 @@ def check_targets(
     targets,  # int, or int (n,): class indices
     n: int,  # number of images
     classes: int,  # number of classes
+    name: str = "target",  # what they are, for the message
 ) -> np.ndarray:  # int (n,)
     "One class index for each image; ScorecamError where one is none."
     targets = np.asarray(targets)
     if targets.dtype.kind not in "iu" or targets.shape not in ((), (n,)):
-        raise ScorecamError(f"targets {targets.dtype} of shape {targets.shape}: expected one class index or {n} of them (int)")
+        raise ScorecamError(f"{name}s {targets.dtype} of shape {targets.shape}: expected one class index or {n} of them (int)")
     if targets.size and not (0 <= targets.min() and targets.max() < classes):
-        raise ScorecamError(f"target {targets.min() if targets.min() < 0 else targets.max()}: this network has classes 0 to {classes - 1}")
+        raise ScorecamError(f"{name} {targets.min() if targets.min() < 0 else targets.max()}: this network has classes 0 to {classes - 1}")
     return np.broadcast_to(targets, (n,))
 
 # %% ../nbs/40_scorecam.ipynb #505e85e3

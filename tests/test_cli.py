@@ -229,7 +229,8 @@ def test_the_picture_has_room_for_any_number_of_methods_and_frames(methods, shap
     level = ("frequency", "time"), np.random.default_rng(0).normal(size=(8, frames))
     maps = ("explainer", "frequency", "time"), np.random.default_rng(1).random((methods, 8, frames))
     where = dict(frequency=np.arange(8.0), time=np.arange(float(frames)), explainer=[f"method {i}" for i in range(methods)])
-    result = xr.Dataset(dict(spectrogram=level, saliency=maps), where, dict(recording="a.wav", label="tug", probability=0.97))
+    tiles = dict(flat_tiles=("explainer", np.arange(methods)), tile_label=("tile", ["tug"] * 20))
+    result = xr.Dataset(dict(spectrogram=level, saliency=maps) | tiles, where, dict(recording="a.wav", label="tug", probability=0.97))
     assert image_size(explained_picture(result)) == shape
 
 
