@@ -96,7 +96,8 @@ def ask_images(
     "What a network says of each image, as probabilities."
     check_whole(batch_size=batch_size)
     network = asked(check_classifier(model))
-    return check_finite(np.array(in_chunks(network.plain, check_images(model, images), batch_size), "float32").reshape(-1, class_count(model)), "the network's answer for image")
+    images = check_images(model, images)
+    return check_finite(np.array(in_chunks(network.plain, images, min(batch_size, len(images) or 1)), "float32").reshape(-1, class_count(model)), "the network's answer for image")
 
 # %% ../nbs/42_faithfulness.ipynb #6fd94a05
 def ask_kept(
@@ -119,7 +120,7 @@ def ask_kept(
         bar.update(min(len(some), bar.total - bar.n))
         return network.ranked(*held, *some.T)
 
-    answers = in_chunks(ask, np.asarray(questions, "int32"), batch_size)
+    answers = in_chunks(ask, np.asarray(questions, "int32"), min(batch_size, len(questions)))
     bar.close()
     return check_finite(np.array(answers, "float32").reshape(-1, class_count(model)), "the network's answer to question")
 
