@@ -20,13 +20,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import soundfile as sf
 import xarray as xr
 from scipy.fft import irfft, next_fast_len, rfft
 
 from .core import ScorecamError, atomic_path, check_whole, progress
 from .datasets import class_folders, copies, make_windows, recording_names
-from .scene import draw_response, shaped_noise
+from .scene import draw_response, shaped_noise, write_sounds
 from scorecam_denoise.spectrogram import (
     MelConfig, audio_info, cast_field, check_rate, mel_edges, mel_image, mel_power, power_image, read_audio, resample,
 )
@@ -472,13 +471,8 @@ def save_breath(
     "Write clips: audio by class, stems, events, truth."
     if not scene.audio:
         raise ScorecamError("this scene was made without its audio: make it with parts=True")
-    parts = {f"audio/{name}.wav": sound for name, sound in scene.audio.items()}
-    parts |= {f"stems/{name}/{stem}.wav": x for name, stems in scene.stems.items() for stem, x in stems.items()}
-    scale = 0.9 / max(float(np.abs(x).max()) for x in parts.values())
     with atomic_path(folder) as temporary:
-        for file, x in parts.items():
-            Path(temporary, file).parent.mkdir(parents=True, exist_ok=True)
-            sf.write(Path(temporary, file), x * scale, scene.config.sample_rate, subtype="PCM_24")
+        scale = write_sounds(temporary, scene.audio, scene.stems, scene.config.sample_rate)
         more = dict(settings=json.dumps(asdict(scene.settings)), seed=scene.seed, sensitivity_db=float(20 * np.log10(scale)))
         truth = scene.windows.assign_attrs(more)
         truth.to_netcdf(Path(temporary, "truth.nc"), engine="h5netcdf", encoding={name: {"zlib": True} for name in ("image", "event")})

@@ -8,7 +8,7 @@ __all__ = ['VARIANTS', 'RECIPES', 'THESIS', 'NOISE_OF_LIFE', 'LEARNING', 'EPOCH'
            'banded_auc', 'line_gain', 'band_power', 'check_stems', 'mix_stems', 'sound_gain', 'check_masks',
            'curve_figures', 'threshold_figures', 'evaluate_masks', 'oracle', 'student_interval', 'bootstrap_interval',
            'summary', 'threshold_table', 'evaluate_denoiser', 'detector_masks', 'best_detector', 'split_of', 'scene_of',
-           'digest', 'cached_windows', 'draw_recordings', 'draw_windows', 'trained', 'kept_classifier',
+           'digest', 'kept_windows', 'cached_windows', 'draw_recordings', 'draw_windows', 'trained', 'kept_classifier',
            'breath_windows', 'breath_network', 'keep_rival', 'find_rival', 'fitted_rival', 'cached_sound', 'curve',
            'fill', 'rival_jobs', 'jobs_of', 'main']
 
@@ -429,6 +429,19 @@ def digest(
     return sha256(json.dumps([__version__, *parts], sort_keys=True, default=str).encode()).hexdigest()[:10]
 
 # %% ../nbs/60_evaluation.ipynb #972916f8
+def kept_windows(
+    path: Path,  # .nc
+    make: Callable,  # () → the windows (xarray Dataset)
+) -> xr.Dataset:
+    "Windows from a file, or made and put there."
+    if path.is_file():
+        return xr.load_dataset(path, engine="h5netcdf")
+    windows = make()
+    with atomic_path(path) as temporary:
+        windows.to_netcdf(temporary, engine="h5netcdf", encoding={name: {"zlib": True, "complevel": 1} for name in windows.data_vars})
+    return windows
+
+# %% ../nbs/60_evaluation.ipynb #b1cfd30a
 def cached_windows(
     scene: str,  # of `simulate_scene`, or "injected"
     seed: int,
@@ -444,12 +457,7 @@ def cached_windows(
     sizes = noise and [(path.name, path.stat().st_size) for path in ([noise] if Path(noise).is_file() else sorted(Path(noise).rglob("*")))]
     key = digest(asdict(choose_settings(name, config, settings)), config.to_json(), seed, sizes, *([] if groups is None else [sorted(groups)]))
     path = Path(folder) / f"{scene}-{seed}-{key}.nc"
-    if path.is_file():
-        return xr.load_dataset(path, engine="h5netcdf"), key
-    windows = simulate_scene(name, seed=seed, config=config, background=noise, parts=False, groups=groups, **settings).windows.drop_vars("level")
-    with atomic_path(path) as temporary:
-        windows.to_netcdf(temporary, engine="h5netcdf", encoding={name: {"zlib": True, "complevel": 1} for name in windows.data_vars})
-    return windows, key
+    return kept_windows(path, lambda: simulate_scene(name, seed=seed, config=config, background=noise, parts=False, groups=groups, **settings).windows.drop_vars("level")), key
 
 # %% ../nbs/60_evaluation.ipynb #de5f2c2e
 def draw_recordings(
@@ -556,12 +564,7 @@ def breath_windows(
             raise ScorecamError("data 'recorded' need real recordings: set SCORECAM_DATA to a folder that holds noise_of_life")
         return read_clips(Path(os.environ["SCORECAM_DATA"], "noise_of_life"), NOISE_OF_LIFE, step=0.25, show_progress=False)
     path = Path(folder) / f"breath-{seed}-{digest(asdict(BreathSettings()), MelConfig().to_json(), patients, clips)}.nc"
-    if path.is_file():
-        return xr.load_dataset(path, engine="h5netcdf")
-    windows = simulate_breath(patients=patients, clips=clips, seed=seed, parts=False).windows
-    with atomic_path(path) as temporary:
-        windows.to_netcdf(temporary, engine="h5netcdf", encoding={name: {"zlib": True, "complevel": 1} for name in windows.data_vars})
-    return windows
+    return kept_windows(path, lambda: simulate_breath(patients=patients, clips=clips, seed=seed, parts=False).windows)
 
 # %% ../nbs/60_evaluation.ipynb #5974bc93
 def breath_network(

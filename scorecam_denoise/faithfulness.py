@@ -2,7 +2,7 @@
 
 # %% auto #0
 __all__ = ['FORMS', 'check_maps', 'pixel_ranks', 'Asked', 'asked', 'ask_images', 'ask_kept', 'prepared', 'drop_figures',
-           'mean_top_weight', 'density', 'curves', 'areas', 'class_curves', 'pointing', 'map_correlation',
+           'mean_top_weight', 'density', 'curves', 'areas', 'class_curves', 'as_energy', 'pointing', 'map_correlation',
            'discriminativity', 'noisy_images', 'stability', 'bench']
 
 # %% ../nbs/42_faithfulness.ipynb #916c213f
@@ -248,6 +248,13 @@ def class_curves(
     return xr.concat(means, xr.IndexVariable("class", list(classes)))
 
 # %% ../nbs/42_faithfulness.ipynb #171e1e55
+def as_energy(
+    maps: np.ndarray,  # float (n, frequency, time), checked
+) -> np.ndarray:  # float (n, frequency, time)
+    "Maps as energy over the pixels: that of a constant map lies everywhere."
+    return np.where(np.ptp(maps, axis=(1, 2), keepdims=True) == 0, 1, maps).astype(float)
+
+# %% ../nbs/42_faithfulness.ipynb #75df1a6f
 def pointing(
     maps: np.ndarray,  # (n, frequency, time) in [0, 1]
     events: np.ndarray,  # bool (n, frequency, time), where the event is
@@ -260,7 +267,7 @@ def pointing(
     if events.dtype != bool or not events.any((1, 2)).all():
         missing = "events are no booleans" if events.dtype != bool else f"image {int(np.argmin(events.any((1, 2))))} has no event"
         raise ScorecamError(f"{missing}: expected bool {maps.shape}, True on the event of each image")
-    even = np.where((maps.max((1, 2)) == maps.min((1, 2)))[:, None, None], 1, maps).astype(float)
+    even = as_energy(maps)
     return pd.DataFrame({"inside": (even * events).sum((1, 2)) / even.sum((1, 2)), "area": events.mean((1, 2))})
 
 # %% ../nbs/42_faithfulness.ipynb #c2c61fb7
@@ -294,7 +301,7 @@ def discriminativity(
         raise ScorecamError("a mixture without one of its events: expected 1 and 2 among the pixels of each, leave out where an event is inaudible")
     shares = []
     for maps, index in ((first, 1), (second, 2)):
-        even = np.where((maps.max((1, 2)) == maps.min((1, 2)))[:, None, None], 1, maps).astype(float)
+        even = as_energy(maps)
         own, both = (even * (events == index)).sum((1, 2)), (even * (events > 0)).sum((1, 2))
         area = (events == index).sum((1, 2)) / (events > 0).sum((1, 2))
         shares.append(np.where(both > 0, own / np.where(both > 0, both, 1), area))

@@ -7,8 +7,8 @@ __all__ = ['VESSELS', 'BLADES', 'SCENES', 'Family', 'draw_family', 'Design', 'dr
            'shaped_noise', 'cavitation', 'mirror_gain', 'SceneSettings', 'draw_ship', 'slow_process', 'draw_lives',
            'Passage', 'draw_passage', 'render_lines', 'bin_snr', 'hann_response', 'paint_lines', 'truth_of',
            'measured_level', 'draw_response', 'strongest_snr', 'draw_others', 'draw_noise', 'bursts', 'draw_continua',
-           'receive_passage', 'render_recording', 'Scene', 'save_scene', 'background_stretches', 'scene_recordings',
-           'window_rows', 'track_rows', 'choose_settings', 'simulate_scene']
+           'receive_passage', 'render_recording', 'Scene', 'write_sounds', 'save_scene', 'background_stretches',
+           'scene_recordings', 'window_rows', 'track_rows', 'choose_settings', 'simulate_scene']
 
 # %% ../nbs/12_scene.ipynb #41b6b5a3
 import json
@@ -574,21 +574,29 @@ class Scene:
         return save_scene(self, folder)
 
 # %% ../nbs/12_scene.ipynb #450340e5
+def write_sounds(
+    folder: Path, # to write below
+    audio: dict,  # recording -> (samples,)
+    stems: dict,  # recording -> name -> (samples,)
+    rate: int,    # Hz
+) -> float:       # what all were multiplied by
+    "Write recordings and their stems as WAV files at one common level."
+    files = {f"audio/{name}.wav": x for name, x in audio.items()}
+    files |= {f"stems/{name}/{part}.wav": x for name, parts in stems.items() for part, x in parts.items()}
+    scale = 0.9 / float(max(np.abs(x).max() for x in files.values()))  # in double precision: the level is told from it
+    for file, x in files.items():
+        Path(folder, file).parent.mkdir(parents=True, exist_ok=True)
+        sf.write(Path(folder, file), x * scale, rate, subtype="PCM_24")
+    return scale
+
+# %% ../nbs/12_scene.ipynb #0f181f1b
 def save_scene(
     scene: Scene, # what to write
     folder,       # path, new
 ) -> Path:        # the folder
     "Write a scene: audio by class, stems, truth."
-    peak = max(np.abs(x).max() for parts in [scene.audio, *scene.stems.values()] for x in parts.values())
-    scale = 0.9 / float(peak)  # in double precision: the level is told from it
     with atomic_path(folder) as tmp:
-        for name, waveform in scene.audio.items():
-            files = {f"audio/{name}.wav": waveform}
-            files |= {f"stems/{name}/{part}.wav": x for part, x in scene.stems[name].items()}
-            for file, x in files.items():
-                path = Path(tmp, file)
-                path.parent.mkdir(parents=True, exist_ok=True)
-                sf.write(path, x * scale, scene.rate, subtype="PCM_24")
+        scale = write_sounds(tmp, scene.audio, scene.stems, scene.rate)
         truth = scene.windows.drop_vars("level")  # that is in the sound
         truth.attrs |= dict(settings=json.dumps(asdict(scene.settings)), seed=scene.seed, sensitivity_db=float(20 * np.log10(scale)))
         truth.to_netcdf(Path(tmp, "truth.nc"), engine="h5netcdf", encoding={v: {"zlib": True} for v in ("image", "tonal_mask", "owner", "line")})
