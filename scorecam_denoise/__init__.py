@@ -8,8 +8,9 @@ __version__ = "0.1.0"
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "datasets": ["load_folder"],
-        "denoiser": ["ScoreCAMDenoiser"],
+        "classifiers": ["Classifier", "fit_clips"],
+        "datasets": ["load_folder", "read_clips"],
+        "denoiser": ["ScoreCAMDenoiser", "explain_recording", "load_model"],
         "scene": ["simulate_scene"],
         "scorecam": ["score_cam"],
     },

@@ -3,10 +3,10 @@
 # %% auto #0
 __all__ = ['app', 'Model', 'Files', 'Data', 'Out', 'Seed', 'Epochs', 'Channel', 'Group', 'FIGURES', 'STYLE', 'PAGE', 'CARD',
            'main', 'report', 'for_each_file', 'output_folder', 'parse_threshold', 'read_truth', 'read_config',
-           'skipped', 'hold_out', 'shortened', 'train', 'accuracy', 'describe', 'accuracy_line', 'info', 'hours',
-           'picture', 'selections', 'denoise_file', 'denoise', 'explained_picture', 'explain_file', 'explain',
-           'unheard', 'evaluate', 'embedded', 'table_html', 'wav_bytes', 'demo_table', 'truth_figure', 'masks_figure',
-           'demo_card', 'demo', 'write_page']
+           'skipped', 'shortened', 'clip_settings', 'train_classifier', 'train_denoiser', 'train', 'accuracy',
+           'describe_classifier', 'describe', 'accuracy_line', 'info', 'hours', 'picture', 'selections', 'denoise_file',
+           'denoise', 'added', 'explained_picture', 'explain_file', 'explain', 'unheard', 'evaluate', 'embedded',
+           'table_html', 'wav_bytes', 'demo_table', 'truth_figure', 'masks_figure', 'demo_card', 'demo', 'write_page']
 
 # %% ../nbs/90_cli.ipynb #50270989
 import base64
@@ -151,15 +151,20 @@ def read_truth(
 
 # %% ../nbs/90_cli.ipynb #3544962d
 def read_config(
-    path: Path | None,  # a JSON file with fields of SpectrogramConfig
-):  # SpectrogramConfig or None
+    path: Path | None,  # a JSON file with some fields of a SpectrogramConfig, MelConfig or SongConfig
+    base=None,  # the settings that they depart from; None: those of SpectrogramConfig
+):  # settings of the base's kind, or `base` where there is no file
     "The spectrogram settings in a file."
-    from scorecam_denoise.spectrogram import SpectrogramConfig
+    from dataclasses import replace
+
+    from scorecam_denoise.spectrogram import SpectrogramConfig, config_from_json
 
     if path is None:
-        return None
+        return base
     try:
-        return SpectrogramConfig.from_json(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        config = config_from_json(text, SpectrogramConfig if base is None else type(base))
+        return config if base is None else replace(base, **json.loads(text))
     except (ScorecamError, UnicodeDecodeError) as error:
         raise ScorecamError(f"{path}: {error}") from error
     except OSError as error:
@@ -172,30 +177,6 @@ def skipped(
     "The bad files of a folder."
     return dict(entry.split(": ", 1) for entry in json.loads(windows.attrs.get("skipped", "[]")))
 
-# %% ../nbs/90_cli.ipynb #e31b7ca6
-def hold_out(
-    windows,  # labelled windows
-    share: float,  # of the groups of each class, [0, 1)
-    seed: int,
-) -> tuple:  # (windows to learn from, windows kept aside), the latter perhaps empty
-    "Keeps a share of each class's groups aside."
-    import numpy
-
-    from scorecam_denoise.datasets import grouped_split
-
-    labels, groups = windows["label"].values, windows["group"].values
-    if not share:
-        return windows, windows.isel(sample=slice(0))
-    for label in numpy.unique(labels):
-        n = len(numpy.unique(groups[labels == label]))
-        if n < 3:
-            raise ScorecamError(
-                f"class {label} has {n} recording{'s' * (n > 1)} (or groups of them): three are needed, to learn from, to validate "
-                "and to test: add recordings, or give --test 0"
-            )
-    learn, test = grouped_split(labels, groups, fractions=(1 - share, share), seed=seed)
-    return windows.isel(sample=learn), windows.isel(sample=test)
-
 # %% ../nbs/90_cli.ipynb #49d99d9a
 def shortened(
     denoiser,  # ScoreCAMDenoiser
@@ -206,6 +187,71 @@ def shortened(
         return denoiser
     return denoiser.set_params(training=(denoiser.training or {}) | {"epochs": epochs}, separation={"epochs": min(epochs, 12)})
 
+# %% ../nbs/90_cli.ipynb #8f9b542f
+def clip_settings(
+    name: str,  # as --classifier has it
+    config: Path | None,  # a JSON file with fields that depart from it
+):  # SongConfig or MelConfig
+    "The settings of clips by name."
+    from scorecam_denoise.spectrogram import SONG_CONFIGS, MelConfig
+
+    known = SONG_CONFIGS | {"mel": MelConfig()}
+    if name not in known:
+        raise ScorecamError(f"classifier {name!r} is not known: choose one of {', '.join(known)}")
+    return read_config(config, known[name])
+
+# %% ../nbs/90_cli.ipynb #beb93f42
+def train_classifier(
+    data: Path,  # a folder of classes
+    out: Path,
+    name: str,  # as --classifier has it
+    *,
+    config: Path | None,
+    epochs: int | None,
+    reading: dict,  # of read_clips: group, channel
+    **options,  # of fit_clips: test, random_state
+) -> tuple:  # (Classifier, the clips as labelled windows)
+    "Learns to name clips, and saves what was learnt."
+    from scorecam_denoise.classifiers import check_target, fit_clips
+    from scorecam_denoise.datasets import read_clips
+    from scorecam_denoise.networks import song_cnn, thesis_cnn
+
+    check_target(out)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*files are not used")  # they are listed at the end
+        windows = read_clips(data, config=clip_settings(name, config), **reading)
+    build = thesis_cnn if name == "mel" else song_cnn
+    classifier = fit_clips(windows, build=build, **({} if epochs is None else {"epochs": epochs}), **options)
+    classifier.save(out)
+    return classifier, windows
+
+# %% ../nbs/90_cli.ipynb #8af0629f
+def train_denoiser(
+    data: Path,  # a folder of classes, or a saved scene
+    out: Path,
+    *,
+    config: Path | None,
+    epochs: int | None,
+    reading: dict,  # of load_folder: group, channel
+    test: float,  # share of the groups of each class to keep aside
+    paper: bool,  # the settings of arXiv 2410.21557
+    **options,  # of ScoreCAMDenoiser
+) -> tuple:  # (ScoreCAMDenoiser, its windows)
+    "Learns to take signatures out, and saves what was learnt."
+    from scorecam_denoise.classifiers import check_target, hold_out
+    from scorecam_denoise.datasets import load_folder
+    from scorecam_denoise.denoiser import ScoreCAMDenoiser
+
+    check_target(out)
+    windows = load_folder(data, config=read_config(config), **reading)
+    learn, aside = hold_out(windows, test, options["random_state"])
+    denoiser = (ScoreCAMDenoiser.paper if paper else ScoreCAMDenoiser)(**options)
+    shortened(denoiser, epochs).fit(learn)
+    if aside.sizes["sample"]:
+        denoiser.figures_ |= accuracy(denoiser, aside)
+    denoiser.save(out)
+    return denoiser, windows
+
 # %% ../nbs/90_cli.ipynb #53eaacb0
 @app.command()
 def train(
@@ -215,26 +261,24 @@ def train(
     config: Annotated[Path | None, typer.Option(help="JSON file with spectrogram settings.")] = None,
     group: Group = None,
     channel: Channel = None,
-    test: Annotated[float, typer.Option(help="Share of each class's recordings to keep aside for `evaluate`.", min=0, max=0.9)] = 0.25,
+    test: Annotated[float, typer.Option(help="Share of each class's recordings to keep aside: for `evaluate`, or a classifier's accuracy.", min=0, max=0.9)] = 0.25,
     epochs: Epochs = None,
+    classifier: Annotated[str | None, typer.Option(help="Learn to name and explain clips, not to denoise: song (4 s, 480 × 960 pixels), song-small (120 × 240) or mel (1 s, 32 × 32).")] = None,
     paper: Annotated[bool, typer.Option("--paper", help="The settings of arXiv 2410.21557, made images included.")] = False,
     made: Annotated[bool | None, typer.Option("--made-images/--no-made-images", help="Learn from images that a generator makes of each class besides; takes minutes more, whatever --epochs.", show_default="with --paper alone")] = None,
     separate: Annotated[bool | None, typer.Option("--sound/--no-sound", help="Learn whose sound is whose, for the audio that denoise writes; without it the mask is the audio's too.", show_default="with, but for --paper")] = None,
 ):
     "Learn classes from folders of recordings."
-    from scorecam_denoise.datasets import load_folder
-    from scorecam_denoise.denoiser import ScoreCAMDenoiser, check_target
-
-    check_target(out)
-    windows = load_folder(data, config=read_config(config), group=group, channel=channel)
-    learn, aside = hold_out(windows, test, seed)
-    make = ScoreCAMDenoiser.paper if paper else ScoreCAMDenoiser
-    denoiser = make(random_state=seed, **({} if made is None else {"augment": "wgan" if made else None}), **({} if separate is None else {"separate": separate}))
-    shortened(denoiser, epochs).fit(learn)
-    if aside.sizes["sample"]:
-        denoiser.figures_ |= accuracy(denoiser, aside)
-    denoiser.save(out)
-    print("\n".join(describe(denoiser)))
+    own = {} if made is None else {"augment": "wgan" if made else None}
+    own |= {} if separate is None else {"separate": separate}
+    options = dict(config=config, epochs=epochs, reading=dict(group=group, channel=channel), test=test, random_state=seed)
+    if classifier is None:
+        model, windows = train_denoiser(data, out, paper=paper, **options, **own)
+    elif paper or own:
+        raise ScorecamError("--paper, --made-images and --sound are a denoiser's: leave them out, or --classifier")
+    else:
+        model, windows = train_classifier(data, out, classifier, **options)
+    print("\n".join(describe(model)))
     print(f"written to {out}")
     bad = skipped(windows)
     report(bad, max(2, len(bad) + len(set(windows["recording"].values))))
@@ -244,22 +288,39 @@ def accuracy(
     denoiser,  # ScoreCAMDenoiser
     windows,  # of recordings that it was not trained on
 ) -> dict:  # accuracy (share of recordings), accuracy_low, accuracy_high, n_recordings
-    "How many recordings are named right, by their highest mean probability, with a 95 % interval (Wilson, JASA 22, 1927)."
-    import pandas
-    from scipy.stats import binomtest
+    "How many recordings are named right, by their highest mean probability, with a 95 % interval."
+    from scorecam_denoise.classifiers import recording_accuracy
 
-    table = pandas.DataFrame(denoiser.predict_proba(windows["image"].values[..., None]), columns=denoiser.classes_.astype(str))
-    table = table.groupby([windows["label"].values.astype(str), windows["recording"].values]).mean()
-    right = table.idxmax(axis=1).values == table.index.get_level_values(0)
-    result = binomtest(int(right.sum()), len(right))
-    low, high = result.proportion_ci(method="wilson")
-    return dict(accuracy=result.statistic, accuracy_low=low, accuracy_high=high, n_recordings=len(right))
+    return recording_accuracy(denoiser.predict_proba(windows["image"].values[..., None]), denoiser.classes_, windows)
 
 # %% ../nbs/90_cli.ipynb #a9d6d537
+def describe_classifier(
+    model,  # Classifier
+) -> Iterator[str]:  # lines
+    "What a classifier of clips is: classes, pictures, data it saw, figures at training."
+    c, figures = model.config, model.figures
+    counts = figures.get("learnt_recordings", {})
+    yield f"classifier {model.model_id}"
+    for label in model.classes:
+        yield f"  class {label}" + (f": {counts[label]} recordings" if label in counts else "")
+    yield f"  clips of {c.tile_seconds:g} s, {c.fmin:g}–{c.fmax:g} Hz in {c.n_frequency} × {c.n_time} pixels, {c.sample_rate} Hz"
+    if "epochs" in figures:
+        yield f"  trained for {figures['epochs']} epochs, best {figures['best_epoch'] + 1}"
+    if "validation_accuracy" in figures:
+        yield f"  accuracy on {figures['n_validation']} validation clips: {figures['validation_accuracy']:.1%}"
+    if "accuracy" in figures:
+        yield accuracy_line(figures)
+
+# %% ../nbs/90_cli.ipynb #22f9f988
 def describe(
-    denoiser,  # ScoreCAMDenoiser
+    denoiser,  # ScoreCAMDenoiser, or Classifier
 ) -> Iterator[str]:  # lines
     "What a model is: classes, band, data it saw, figures at training."
+    from scorecam_denoise.classifiers import Classifier
+
+    if isinstance(denoiser, Classifier):
+        yield from describe_classifier(denoiser)
+        return
     counts = denoiser.recordings_.groupby("label")["recording"].nunique()
     yield f"model {denoiser.model_id_}"
     for label, threshold in zip(denoiser.classes_, denoiser.thresholds_):
@@ -295,9 +356,9 @@ def accuracy_line(
 @app.command()
 def info(model: Model):
     "What a model is and what it has seen."
-    from scorecam_denoise.denoiser import ScoreCAMDenoiser
+    from scorecam_denoise.denoiser import load_model
 
-    print("\n".join(describe(ScoreCAMDenoiser.load(model))))
+    print("\n".join(describe(load_model(model))))
 
 # %% ../nbs/90_cli.ipynb #4f30778b
 def hours(
@@ -384,7 +445,8 @@ def denoise(
     sensitivity_db: Annotated[float | None, typer.Option(help="Of the hydrophone, dB re 1 V/µPa: levels come out re 1 µPa.")] = None,
 ):
     "Take one class's signature out of recordings."
-    from scorecam_denoise.denoiser import ScoreCAMDenoiser, class_index
+    from scorecam_denoise.classifiers import class_index
+    from scorecam_denoise.denoiser import ScoreCAMDenoiser
 
     denoiser, threshold, out = ScoreCAMDenoiser.load(model), parse_threshold(threshold), output_folder(out)
     if label is not None:
@@ -398,6 +460,14 @@ def denoise(
     for_each_file(files, work, desc="denoising")
 
 # %% ../nbs/90_cli.ipynb #23149f2b
+def added(
+    about: dict,  # attributes of an explanation
+) -> str:  # "" where everything is the recording's own
+    "What a classifier's clips hold that is not the recording's, in words."
+    padded, silent = about.get("padded_seconds", 0), about.get("silent_clips", 0)
+    return (f", padded by {padded:.2g} s" if padded else "") + (f", {silent} silent clips left out" if silent else "")
+
+# %% ../nbs/90_cli.ipynb #b04da011
 def explained_picture(
     result,  # Dataset of `explain_recording`
     *,
@@ -425,12 +495,12 @@ def explained_picture(
         above.set_xlabel("time (s)")
         empty.remove()
     about = result.attrs
-    figure.suptitle(f"{about['recording']}: {about['label']}, probability {about['probability']:.2f}")
+    figure.suptitle(f"{about['recording']}: {about['label']}, probability {about['probability']:.2f}{added(about)}")
     return to_png(figure, dpi=100)
 
 # %% ../nbs/90_cli.ipynb #5b570109
 def explain_file(
-    denoiser,  # ScoreCAMDenoiser
+    model,  # ScoreCAMDenoiser or Classifier
     file: Path,
     folder: Path,
     **options,  # of explain_recording: methods, layer, label, channel
@@ -438,7 +508,9 @@ def explain_file(
     "Writes <stem>.explained.nc and .explained.png."
     from scorecam_denoise.denoiser import explain_recording
 
-    result = explain_recording(denoiser, file, **options)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # what is padded is told on the line
+        result = explain_recording(model, file, **options)
     with atomic_path(folder / f"{file.stem}.explained.nc") as temporary:
         packed = dict(zlib=True, complevel=4)
         result.to_netcdf(temporary, engine="h5netcdf", encoding={"spectrogram": packed, "saliency": packed})
@@ -446,27 +518,25 @@ def explain_file(
         temporary.write_bytes(explained_picture(result))
     flat = lambda count: f" (flat in {count} of {result.sizes['tile']} tiles)" if count else ""
     methods = [f"{name}{flat(int(count))}" for name, count in zip(result["explainer"].values, result["flat_tiles"].values)]
-    return f"{result.attrs['label']} (probability {result.attrs['probability']:.2f}), {', '.join(methods)}"
+    return f"{result.attrs['label']} (probability {result.attrs['probability']:.2f}){added(result.attrs)}, {', '.join(methods)}"
 
 # %% ../nbs/90_cli.ipynb #d8385178
-@app.command(epilog="Results are held in memory: some 15 MB for each hour and method, at the default settings.")
+@app.command(epilog="Results are held in memory: some 15 MB for each hour and method, at the default settings; of a song-small classifier 100 MB, of song 1.7 GB.")
 def explain(
     model: Model,
     files: Files,
     out: Out,
-    method: Annotated[list[str], typer.Option(help="Explainer, such as score-cam, grad-cam++, saliency, smoothgrad or tf-keras-vis:smoothgrad; may be given several times. An unknown one lists all.")] = ["score-cam"],
+    method: Annotated[list[str] | None, typer.Option(help="Explainer, such as score-cam, grad-cam++, deeplift, shap, lime, occlusion, ensemble-mean, ensemble-max, smoothgrad or tf-keras-vis:smoothgrad; may be given several times. An unknown one lists all.", show_default="score-cam, or what a denoiser was made with; of a classifier grad-cam")] = None,
     label: Annotated[str | None, typer.Option(help="Class to explain; else the most probable one.")] = None,
-    layer: Annotated[str | None, typer.Option(help="Layer of the network to explain; else the model's own, or the image for saliency and smoothgrad.")] = None,
+    layer: Annotated[str | None, typer.Option(help="Layer of the network to explain; else the model's own, or the image for those that explain it: saliency, smoothgrad, deeplift, shap, lime, occlusion.")] = None,
     channel: Channel = None,
 ):
     "Show what in recordings speaks for a class."
-    from scorecam_denoise.denoiser import ScoreCAMDenoiser, check_methods, class_index
+    from scorecam_denoise.denoiser import check_methods, load_model
 
-    denoiser, out = ScoreCAMDenoiser.load(model), output_folder(out)
-    if label is not None:
-        class_index(denoiser.classes_, label)
-    options = dict(methods=check_methods(denoiser, method, layer), layer=layer, label=label, channel=channel)
-    for_each_file(files, lambda file: explain_file(denoiser, file, out, **options), desc="explaining")
+    known, out = load_model(model), output_folder(out)
+    options = dict(methods=check_methods(known, method or None, layer, label), layer=layer, label=label, channel=channel)
+    for_each_file(files, lambda file: explain_file(known, file, out, **options), desc="explaining")
 
 # %% ../nbs/90_cli.ipynb #171891b8
 def unheard(
@@ -508,8 +578,9 @@ def evaluate(
     "Accuracy on recordings never trained on."
     import numpy
 
+    from scorecam_denoise.classifiers import class_index
     from scorecam_denoise.datasets import load_folder
-    from scorecam_denoise.denoiser import ScoreCAMDenoiser, class_index
+    from scorecam_denoise.denoiser import ScoreCAMDenoiser
     from scorecam_denoise.evaluation import evaluate_denoiser, summary
 
     denoiser, threshold = ScoreCAMDenoiser.load(model), parse_threshold(threshold)
@@ -739,6 +810,7 @@ def demo(
     "The whole pipeline on the built-in scene."
     import numpy
 
+    from scorecam_denoise.classifiers import hold_out
     from scorecam_denoise.denoiser import ScoreCAMDenoiser
     from scorecam_denoise.scene import simulate_scene
     from scorecam_denoise.viz import to_png

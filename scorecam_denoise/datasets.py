@@ -3,13 +3,14 @@
 # %% auto #0
 __all__ = ['SOUND_ENDINGS', 'RAVEN_COLUMNS', 'truth_entry', 'make_windows', 'check_pictures', 'config_of', 'files_in',
            'class_folders', 'recording_names', 'group_of', 'copies', 'recording_windows', 'read_files', 'check_groups',
-           'saved_scene', 'load_folder', 'share_out', 'strata', 'grouped_split', 'check_table', 'write_raven',
-           'read_raven', 'write_audacity', 'read_audacity']
+           'saved_scene', 'load_folder', 'clip_starts', 'cut_clips', 'clip_labels', 'read_clips', 'share_out', 'strata',
+           'grouped_split', 'check_table', 'write_raven', 'read_raven', 'write_audacity', 'read_audacity']
 
 # %% ../nbs/11_datasets.ipynb #bd0150d4
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import file_digest
 from os import R_OK, access
 from pathlib import Path
@@ -19,7 +20,10 @@ import pandas as pd
 import xarray as xr
 
 from .core import ScorecamError, atomic_path, progress
-from .spectrogram import SpectrogramConfig, iter_blocks, level_db, spectrogram_image, tile
+from scorecam_denoise.spectrogram import (
+    MelConfig, SongConfig, SpectrogramConfig, any_config, audio_info, cast_field, check_rate, clip_image, iter_blocks, level_db, read_audio,
+    resample, spectrogram_image, tile,
+)
 
 # %% ../nbs/11_datasets.ipynb #bb39a679
 def truth_entry(
@@ -41,8 +45,8 @@ def make_windows(
     recording: Sequence,  # (n,) names
     group: Sequence,  # (n,) what a split may not cut
     start: Sequence,  # (n,) s
-    config: SpectrogramConfig,
-    **more,  # level (dB before whitening); truth: tonal_mask, owner, line: (n, frequency, time); snr: (n,)
+    config: SpectrogramConfig | MelConfig | SongConfig,
+    **more,  # level (dB before whitening); truth: tonal_mask, owner, line, event: (n, frequency, time); snr, kind: (n,)
 ) -> xr.Dataset:  # dims (sample, frequency, time)
     "Pictures, where they come from and what is known of them."
     images = np.asarray(images, np.float32)
@@ -75,13 +79,15 @@ def check_pictures(
 # %% ../nbs/11_datasets.ipynb #bbfa04d9
 def config_of(
     windows: xr.Dataset,  # labelled windows
-) -> SpectrogramConfig:  # raises ScorecamError where there are none
+) -> SpectrogramConfig:  # raises ScorecamError where there are none, or those of clips
     "The settings that windows were made with."
     if "config" not in windows.attrs:
         raise ScorecamError("windows without spectrogram settings: expected attrs['config'], as make_windows and load_folder set it")
-    if '"fmax"' in windows.attrs["config"]:
-        raise ScorecamError("windows of mel spectrograms (MelConfig): expected windows of a SpectrogramConfig, as load_folder and simulate_scene make them")
-    return SpectrogramConfig.from_json(windows.attrs["config"])
+    config = any_config(windows.attrs["config"])
+    if not isinstance(config, SpectrogramConfig):
+        kind = "mel spectrograms (MelConfig)" if isinstance(config, MelConfig) else "song spectrograms (SongConfig)"
+        raise ScorecamError(f"windows of {kind}: expected windows of a SpectrogramConfig, as load_folder and simulate_scene make them")
+    return config
 
 # %% ../nbs/11_datasets.ipynb #39696456
 SOUND_ENDINGS = {".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".w64", ".caf", ".rf64"}
@@ -180,8 +186,7 @@ def recording_windows(
 # %% ../nbs/11_datasets.ipynb #2a480bbd
 def read_files(
     files: Sequence[tuple[str, str, str, Path]],  # label, recording, group and path of each
-    config: SpectrogramConfig,
-    channel: int | None,  # counted from 0
+    read: Callable[[Path], dict],  # path -> columns (n, …), one of them `start`, such as recording_windows
     show_progress: bool,
 ) -> tuple[list[dict], list[str]]:  # what `make_windows` takes, for each recording; and "path: reason" for each that cannot be read
     "Windows of many recordings."
@@ -191,7 +196,7 @@ def read_files(
             bad.append(f"{path}: the same sound as {copied[path]}: remove one of them")
             continue
         try:
-            parts = recording_windows(path, config, channel=channel)
+            parts = read(path)
         except ScorecamError as error:
             bad.append(str(error) if str(error).startswith(f"{path}: ") else f"{path}: {error}")
             continue
@@ -251,7 +256,7 @@ def load_folder(
     paths = [(label, path) for label, files in classes.items() for path in files]
     names = recording_names([path for _, path in paths], folder)
     files = [(label, name, group_of(path, folder, group), path) for (label, path), name in zip(paths, names)]
-    seen, bad = read_files(files, config, channel, show_progress)
+    seen, bad = read_files(files, lambda path: recording_windows(path, config, channel=channel), show_progress)
     if not seen:
         raise ScorecamError(f"{folder}: none of its {len(files)} recordings can be used, first {bad[0]}")
     windows = make_windows(config=config, **{key: np.concatenate([one[key] for one in seen]) for key in seen[0]})
@@ -259,6 +264,92 @@ def load_folder(
     windows.attrs |= {"skipped": json.dumps(bad), "ignored": json.dumps(other)}
     check_groups(windows, classes, folder, minimum)
     return windows
+
+# %% ../nbs/11_datasets.ipynb #7a54dca5
+def clip_starts(
+    samples: int,  # of the recording, at the config's rate
+    config: MelConfig | SongConfig,
+    step: int,  # samples, 1 or more
+) -> np.ndarray:  # int (n,), the first sample of each clip
+    "Where the clips of a recording begin."
+    starts = np.arange(0, max(0, samples - config.samples) + 1, step)
+    rest = samples - starts[-1] - max(step, config.samples)  # in no clip
+    more = isinstance(config, SongConfig) and rest >= max(config.samples / 2, config.n_fft)
+    return np.append(starts, starts[-1] + step) if more else starts
+
+# %% ../nbs/11_datasets.ipynb #7daea4b5
+def cut_clips(
+    path: Path,  # of a sound file
+    config: MelConfig | SongConfig,
+    step: float,  # s from clip to clip
+    *,
+    channel: int | None = None,  # counted from 0; needed where there are several
+) -> dict:  # images float32 (n, n_frequency, n_time), start (n,) s, padded bool (n,); raises ScorecamError naming what is wrong
+    "The clips of a recording."
+    info = audio_info(path)
+    check_rate(info, config)
+    sound = resample(*read_audio(info, channel=channel), config.sample_rate)
+    if sound.size < config.samples and isinstance(config, MelConfig):
+        raise ScorecamError(f"{path}: lasts {info.seconds:.2f} s: expected {config.tile_seconds:g} s or more")
+    starts = clip_starts(sound.size, config, max(1, round(step * config.sample_rate)))
+    clips = [sound[start : start + config.samples] for start in starts]
+    level = np.array([np.mean(clip**2, dtype=float) for clip in clips])
+    loud = np.flatnonzero(level >= level.max() * 1e-4)
+    images = np.stack([clip_image(clips[n], config) for n in loud])
+    filled = np.array([round(config.n_time * clips[n].size / config.samples) for n in loud])
+    return {"images": images, "start": starts[loud] / config.sample_rate, "padded": filled < config.n_time}
+
+# %% ../nbs/11_datasets.ipynb #55e6ae6e
+def clip_labels(
+    labels: Mapping[str, str] | None,  # folder -> label of its clips; None: its name
+    found: Iterable[str],  # folders
+    folder: Path,  # that holds them
+) -> dict[str, str]:  # folder -> label; raises ScorecamError for folders that are not there, and for what is no label
+    "The labels of folders."
+    if labels is None:
+        return {kind: kind for kind in found}
+    if not isinstance(labels, Mapping) or not all(isinstance(label, str) and label for label in labels.values()):
+        raise ScorecamError(f"labels {labels!r}: expected a dictionary, folder: label of its clips, or None: the folders' names")
+    if missing := sorted(set(labels) - set(found)) or not labels:
+        what = f"no folder {', '.join(map(str, missing))}" if labels else "labels name no folder"
+        raise ScorecamError(f"{folder}: {what}: expected some of {', '.join(found)}")
+    return dict(labels)
+
+# %% ../nbs/11_datasets.ipynb #d977ca28
+def read_clips(
+    folder: str | Path,  # with one folder of recordings for each kind of sound, or a saved scene
+    labels: Mapping[str, str] | None = None,  # folder -> label of its clips, others are left out; None: each is a class
+    *,
+    config: MelConfig | SongConfig | None = None,  # None: MelConfig()
+    step: float | None = None,  # s from clip to clip; None: a clip's length
+    group: str | Callable[[Path], str] | None = None,  # what a split may not cut: see group_of; None: the recording
+    channel: int | None = None,  # counted from 0; needed where files have several
+    show_progress: bool = True,
+) -> xr.Dataset:  # labelled windows with kind (the folder); attrs as JSON: "skipped", files that cannot be used; "padded", recordings
+    "Recordings in folders as labelled clips."
+    (folder, group), config = saved_scene(Path(folder), group), MelConfig() if config is None else config
+    if not isinstance(config, MelConfig | SongConfig):
+        raise ScorecamError(f"config {config!r}: expected a MelConfig or a SongConfig; for a SpectrogramConfig there is load_folder")
+    step = config.tile_seconds if step is None else cast_field("step", step, 1.0)
+    if not step > 0:
+        raise ScorecamError(f"step={step:g} s: expected more than 0")
+    found = class_folders(folder, 1)
+    labels = clip_labels(labels, found, folder)
+    paths = [(kind, path) for kind in labels for path in found[kind]]
+    names = recording_names([path for _, path in paths], folder)
+    files = [(labels[kind], name, group_of(path, folder, group), path) for (kind, path), name in zip(paths, names)]
+    seen, bad = read_files(files, lambda path: cut_clips(path, config, step, channel=channel), show_progress)
+    if not seen:
+        raise ScorecamError(f"{folder}: none of its {len(files)} recordings can be used, first {bad[0]}")
+    columns = {key: np.concatenate([one[key] for one in seen]) for key in seen[0]}
+    padded = list(dict.fromkeys(columns["recording"][columns.pop("padded")].tolist()))
+    windows = make_windows(config=config, kind=[name.partition("/")[0] for name in columns["recording"]], **columns)
+    if bad:
+        warnings.warn(f"{len(bad)} of {len(files)} files are not used, first {bad[0]}; attrs['skipped'] lists them", stacklevel=2)
+    if padded:
+        short = f"are, or end in, clips shorter than {config.tile_seconds:g} s, padded with their own silence"
+        warnings.warn(f"{len(padded)} of {len(files)} recordings {short}, first {padded[0]}; attrs['padded'] lists them", stacklevel=2)
+    return windows.assign_attrs(skipped=json.dumps(bad), padded=json.dumps(padded))
 
 # %% ../nbs/11_datasets.ipynb #56da5d6b
 def share_out(

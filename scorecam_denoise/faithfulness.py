@@ -2,17 +2,21 @@
 
 # %% auto #0
 __all__ = ['FORMS', 'check_maps', 'pixel_ranks', 'Asked', 'asked', 'ask_images', 'ask_kept', 'prepared', 'drop_figures',
-           'mean_top_weight', 'density', 'curves', 'areas', 'class_curves', 'as_energy', 'pointing', 'map_correlation',
-           'discriminativity', 'noisy_images', 'stability', 'bench']
+           'mean_top_weight', 'density', 'moved_pixels', 'curves', 'areas', 'insertion_areas', 'class_curves',
+           'as_energy', 'pointing', 'map_correlation', 'discriminativity', 'noisy_images', 'stability', 'check_members',
+           'bench', 'share_table', 'ensemble_weights']
 
 # %% ../nbs/42_faithfulness.ipynb #916c213f
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
+from itertools import combinations
+from math import comb
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+from .attribution import ensemble
 from .core import ScorecamError, check_whole, progress, quiet_keras
 from .scorecam import baseline_images, check_classifier, check_finite, check_images, check_targets, class_count, head, in_chunks, probabilities
 
@@ -196,6 +200,15 @@ def density(
     return pd.DataFrame({level: 100 * (maps > level).mean(axis=(1, 2)) for level in levels})
 
 # %% ../nbs/42_faithfulness.ipynb #9523259f
+def moved_pixels(
+    pixels: int,  # of an image
+    steps: int,  # from nothing to everything
+) -> np.ndarray:  # int (steps + 1 at most,), rising from 0 to `pixels`
+    "How many pixels have gone in, or out, after each step; fewer steps where there are fewer pixels."
+    check_whole(steps=steps)
+    return np.unique(np.round(np.linspace(0, pixels, steps + 1)).astype(int))
+
+# %% ../nbs/42_faithfulness.ipynb #7046bc4c
 def curves(
     model: keras.Model,  # a functional classifier of (n, frequency, time, channels)
     images: np.ndarray,  # float32 (n, frequency, time, channels)
@@ -213,9 +226,9 @@ def curves(
     "What the network says while pixels go in, and while they go out, the highest first."
     images, maps, targets, silence = prepared(model, images, maps, targets, baseline, flat)
     labels = targets if labels is None else check_targets(labels, len(images), class_count(model), "label")
-    check_whole(steps=steps, batch_size=batch_size)
+    check_whole(batch_size=batch_size)
     n, pixels = len(images), maps[0].size
-    moved = np.unique(np.round(np.linspace(0, pixels, steps + 1)).astype(int))
+    moved = moved_pixels(pixels, steps)
     sample, count = np.repeat(np.arange(n), len(moved)), np.tile(moved, n)
     questions = np.concatenate([np.stack([sample, 0 * count, count], 1), np.stack([sample, count, 0 * count + pixels], 1)])
     answers = ask_kept(model, images, silence, pixel_ranks(maps, seed=seed), questions, batch_size=batch_size, show_progress=show_progress)
@@ -234,6 +247,27 @@ def areas(
     area = curves[["probability", "accuracy"]].drop_vars("label", errors="ignore").integrate("share")
     parts = {f"{curve}_{name}": area[name].sel(curve=curve, drop=True) for name in area for curve in ("insertion", "deletion")}
     return xr.Dataset(parts).to_dataframe()
+
+# %% ../nbs/42_faithfulness.ipynb #a236d25c
+def insertion_areas(
+    model: keras.Model,  # a functional classifier of (n, frequency, time, channels)
+    images: np.ndarray,  # float32 (n, frequency, time, channels)
+    maps: np.ndarray,  # (n, frequency, time) in [0, 1]
+    targets,  # int or int (n,): the class that each map explains, and whose probability is followed
+    *,
+    baseline: str | np.ndarray = "level",  # see `baseline_images`
+    steps: int = 100,  # from nothing to everything; fewer where there are fewer pixels
+    flat: str = "error",  # see `check_maps`
+    seed: int = 0,  # of the order among equal pixels
+    batch_size: int = 256,  # images in one pass
+) -> np.ndarray:  # float (n,), [0, 1]
+    "The area under each image's insertion curve, by probability: as `areas` of `curves` has it."
+    images, maps, targets, silence = prepared(model, images, maps, targets, baseline, flat)
+    n, moved = len(images), moved_pixels(maps[0].size, steps)
+    sample, count = np.repeat(np.arange(n), len(moved)), np.tile(moved, n)
+    answers = ask_kept(model, images, silence, pixel_ranks(maps, seed=seed), np.stack([sample, 0 * count, count], 1), batch_size=batch_size)
+    followed = answers.reshape(n, len(moved), -1)[np.arange(n), :, targets].astype(float)
+    return np.trapezoid(followed, moved / maps[0].size, axis=1)
 
 # %% ../nbs/42_faithfulness.ipynb #3a928364
 def class_curves(
@@ -337,6 +371,23 @@ def stability(
     noise = {f"{snr:g} dB": alike(runs[0], checked(noisy_images(images, snr, seed=seed), seed)) for snr in snr_db}
     return pd.DataFrame({"runs": np.mean([alike(a, b) for a, b in pairs], axis=0)} | noise)
 
+# %% ../nbs/42_faithfulness.ipynb #7e2bd296
+def check_members(
+    maps: Mapping[str, np.ndarray],  # method → (n, frequency, time) in [0, 1]
+    shape: tuple,  # (n, frequency, time) expected
+    flat: str = "error",  # see `check_maps`
+) -> dict:  # method → float32 (n, frequency, time)
+    "The maps of several methods; ScorecamError, with the method's name, where one cannot be used."
+    if not isinstance(maps, Mapping) or not maps:
+        raise ScorecamError(f"maps {type(maps).__name__}: expected the maps of at least one explainer, as {{name: maps}}")
+    checked = {}
+    for name, own in maps.items():
+        try:
+            checked[name] = check_maps(own, shape, flat)
+        except ScorecamError as error:
+            raise ScorecamError(f"{name}: {error}") from error
+    return checked
+
 # %% ../nbs/42_faithfulness.ipynb #fd63bd76
 def bench(
     model: keras.Model,  # a functional classifier of (n, frequency, time, channels)
@@ -354,14 +405,8 @@ def bench(
     show_progress: bool = True,
 ) -> tuple[pd.DataFrame, xr.Dataset]:  # a row for each explainer and sample; the curves over explainer, too
     "All figures of single images for the maps of several methods; discriminativity and stability ask for more, and stand apart."
-    if not isinstance(maps, Mapping) or not maps:
-        raise ScorecamError(f"maps {type(maps).__name__}: expected the maps of at least one explainer, as {{name: maps}}")
     images = check_images(check_classifier(model), images)
-    for name, own in maps.items():
-        try:
-            check_maps(own, images.shape[:3], flat)
-        except ScorecamError as error:
-            raise ScorecamError(f"{name}: {error}") from error
+    maps = check_members(maps, images.shape[:3], flat)
     options, tables, drawn = dict(baseline=baseline, flat=flat, seed=seed), [], []
     for name, own in progress(maps.items(), desc="bench", disable=not show_progress):
         parts = [drop_figures(model, images, own, targets, form=form, **options).add_suffix(f"_{form}") for form in forms]
@@ -371,3 +416,43 @@ def bench(
         about = {"explainer": name, "sample": np.arange(len(own)), "label": drawn[-1]["label"].values, "mean_top50": mean_top_weight(own)}
         tables.append(pd.concat([pd.DataFrame(about), *parts], axis=1))
     return pd.concat(tables, ignore_index=True), xr.concat(drawn, xr.IndexVariable("explainer", list(maps)))
+
+# %% ../nbs/42_faithfulness.ipynb #53f21ef2
+def share_table(
+    members: int,  # 1 or more
+    parts: int,  # shares are multiples of 1 / parts
+    *,
+    most: int = 400,  # rows
+) -> np.ndarray:  # int (m, members), each row adds up to `parts`
+    "Every way to share `parts` among the members of an ensemble; ScorecamError where there are too many."
+    check_whole(members=members, parts=parts)
+    if (ways := comb(parts + members - 1, members - 1)) > most:
+        raise ScorecamError(f"{members} members in shares of 1/{parts}: {ways} combinations, expected at most {most}: give fewer members or fewer parts")
+    bars = np.array(list(combinations(range(parts + members - 1), members - 1)), int).reshape(ways, members - 1)
+    return np.diff(np.pad(bars, ((0, 0), (1, 1)), constant_values=((0, 0), (-1, parts + members - 1))), axis=1) - 1
+
+# %% ../nbs/42_faithfulness.ipynb #a4d217c8
+def ensemble_weights(
+    model: keras.Model,  # a functional classifier of (n, frequency, time, channels)
+    images: np.ndarray,  # float32 (n, frequency, time, channels), a validation split of their own
+    maps: Mapping[str, np.ndarray],  # method → (n, frequency, time) in [0, 1]
+    targets,  # int or int (n,): the class that each map explains
+    *,
+    baseline: str | np.ndarray = "level",  # see `baseline_images`
+    steps: int = 20,  # of the insertion curves
+    parts: int = 10,  # shares are multiples of 1 / parts
+    how: str = "mean",  # of the ensemble: "mean" or "max"
+    flat: str = "error",  # what a member's constant map is, see `check_maps`
+    seed: int = 0,  # of the order among equal pixels
+    show_progress: bool = True,
+) -> tuple[dict, pd.DataFrame]:  # method → share, they add up to 1; what was tried: a column of shares for each method, and insertion (mean area)
+    "The weights of an ensemble that the network confirms best."
+    images = check_images(check_classifier(model), images)
+    maps = check_members(maps, images.shape[:3], flat)
+    shares, found = share_table(len(maps), parts) / parts, []
+    for row in progress(shares, desc="weights", disable=not show_progress):
+        joined = ensemble(maps, how=how, weights=dict(zip(maps, row)))
+        found.append(insertion_areas(model, images, joined, targets, baseline=baseline, steps=steps, flat="chance", seed=seed).mean())
+    good = np.flatnonzero(np.max(found) - np.array(found) <= 1e-6)
+    best = shares[good[np.argmin((shares[good] ** 2).sum(axis=1))]]
+    return dict(zip(maps, best.tolist())), pd.DataFrame(shares, columns=list(maps)).assign(insertion=found)

@@ -7,8 +7,9 @@ __all__ = ['VESSELS', 'BLADES', 'SCENES', 'Family', 'draw_family', 'Design', 'dr
            'shaped_noise', 'cavitation', 'mirror_gain', 'SceneSettings', 'draw_ship', 'slow_process', 'draw_lives',
            'Passage', 'draw_passage', 'render_lines', 'bin_snr', 'hann_response', 'paint_lines', 'truth_of',
            'measured_level', 'draw_response', 'strongest_snr', 'draw_others', 'draw_noise', 'bursts', 'draw_continua',
-           'receive_passage', 'render_recording', 'Scene', 'write_sounds', 'save_scene', 'background_stretches',
-           'scene_recordings', 'window_rows', 'track_rows', 'choose_settings', 'simulate_scene']
+           'receive_passage', 'render_recording', 'lasting', 'draw_transfer', 'own_pixels', 'Scene', 'write_sounds',
+           'save_scene', 'ClipScene', 'save_clips', 'background_stretches', 'scene_recordings', 'window_rows',
+           'track_rows', 'choose_settings', 'simulate_scene']
 
 # %% ../nbs/12_scene.ipynb #41b6b5a3
 import json
@@ -19,11 +20,12 @@ import numpy as np
 import pandas as pd
 import soundfile as sf
 import xarray as xr
+from scipy.fft import next_fast_len, rfft
 from scipy.ndimage import median_filter
 
 from .core import ScorecamError, atomic_path, progress
 from .datasets import make_windows
-from .spectrogram import SpectrogramConfig, level_db, n_frames, read_audio, resample, spectrogram_image, stft
+from .spectrogram import MelConfig, SongConfig, SpectrogramConfig, level_db, n_frames, read_audio, resample, spectrogram_image, stft
 
 # %% ../nbs/12_scene.ipynb #f189875a
 VESSELS = {  # type: shaft rate 5/50/95 % (Hz), reference speed (kn), length (m), direct drive, cargo-type continuum D2
@@ -552,6 +554,45 @@ def render_recording(
         names += [f"{n} {h}" for n, h in zip(passage.family, passage.harmonic)]
     return stems, np.concatenate(frequency), np.concatenate(snr), np.array(owner), names, wanted
 
+# %% ../nbs/12_scene.ipynb #9379135d
+def lasting(
+    t: np.ndarray,  # float32 (samples,), s
+    start: float,   # s
+    end: float,     # s
+    rise: float,    # s, from start to full level
+    fall: float,    # s, from full level to the end
+) -> np.ndarray:    # float32 (samples,), in [0, 1]
+    "An envelope with raised-cosine flanks."
+    ramp = np.minimum(np.clip((t - start) / rise, 0, 1), np.clip((end - t) / fall, 0, 1))
+    return 0.5 - 0.5 * np.cos(np.pi * ramp)
+
+# %% ../nbs/12_scene.ipynb #47cf5e94
+def draw_transfer(
+    rng: np.random.Generator, # source of randomness
+    corners: tuple,           # the recorder's response, see `draw_response`
+    samples: int,             # of a clip
+    rate: int,                # Hz
+    *,
+    reverb_seconds: tuple,    # (shortest, longest) s, until the tail is down by 60 dB
+    reverb_db: tuple,         # (lowest, highest) dB, energy of the tail against the direct sound
+) -> np.ndarray:              # complex64 (bins,) of a transform of fast length
+    "A room and a recorder as one transfer function."
+    length = next_fast_len(samples + rate // 2, real=True)
+    t = np.arange(rate // 2) / rate
+    tail = rng.standard_normal(t.size) * np.exp(-6.9 * t / rng.uniform(*reverb_seconds)) * (t > 0.005)
+    tail *= 10 ** (rng.uniform(*reverb_db) / 20) / np.linalg.norm(tail)
+    tail[0] = 1.0
+    response = np.interp(np.log(np.maximum(np.fft.rfftfreq(length, 1 / rate), 5)), *corners)
+    return (rfft(tail, length) * 10 ** (response / 20)).astype(np.complex64)
+
+# %% ../nbs/12_scene.ipynb #efaf005d
+def own_pixels(
+    power: np.ndarray,     # float (n_frequency, n_time), of the sound alone
+    own_db: float = 30.0,  # below its loudest pixel
+) -> np.ndarray:           # bool (n_frequency, n_time)
+    "Where a sound is."
+    return (power >= power.max() * 10 ** (-own_db / 10)) & (power > 0)
+
 # %% ../nbs/12_scene.ipynb #e09981fc
 @dataclass
 class Scene:
@@ -601,6 +642,38 @@ def save_scene(
         truth.attrs |= dict(settings=json.dumps(asdict(scene.settings)), seed=scene.seed, sensitivity_db=float(20 * np.log10(scale)))
         truth.to_netcdf(Path(tmp, "truth.nc"), engine="h5netcdf", encoding={v: {"zlib": True} for v in ("image", "tonal_mask", "owner", "line")})
         scene.tracks.to_csv(Path(tmp, "tracks.csv"), index=False, float_format="%.4g")
+    return Path(folder)
+
+# %% ../nbs/12_scene.ipynb #c04fae86
+@dataclass
+class ClipScene:
+    "Clips whose every part is known."
+    windows: xr.Dataset            # labelled windows with truth
+    audio: dict                    # recording -> float32 (samples,)
+    stems: dict                    # recording -> name -> float32 (samples,); they add up to the audio
+    events: pd.DataFrame           # a row for each event: recording, start, end (s), low, high (Hz), and what it is
+    settings: object               # dataclass, what it was made with
+    config: MelConfig | SongConfig # what its windows were made with
+    seed: int                      # and from which seed
+
+    def save(self, folder) -> Path:
+        "Write the scene as a folder: audio by class, stems, events, truth."
+        return save_clips(self, folder)
+
+# %% ../nbs/12_scene.ipynb #0ee4836b
+def save_clips(
+    scene: ClipScene,     # with its parts
+    folder: str | Path,   # new
+) -> Path:                # the folder; raises ScorecamError where there is no audio to write
+    "Write clips: audio by class, stems, events, truth."
+    if not scene.audio:
+        raise ScorecamError("this scene was made without its audio: make it with parts=True")
+    with atomic_path(folder) as tmp:
+        scale = write_sounds(tmp, scene.audio, scene.stems, scene.config.sample_rate)
+        more = dict(settings=json.dumps(asdict(scene.settings)), seed=scene.seed, sensitivity_db=float(20 * np.log10(scale)))
+        truth = scene.windows.assign_attrs(more)
+        truth.to_netcdf(Path(tmp, "truth.nc"), engine="h5netcdf", encoding={name: {"zlib": True} for name in truth.data_vars})
+        scene.events.to_csv(Path(tmp, "events.csv"), index=False, float_format="%.4f")
     return Path(folder)
 
 # %% ../nbs/12_scene.ipynb #ac60a167

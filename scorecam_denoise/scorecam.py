@@ -128,9 +128,9 @@ def resized(
 # %% ../nbs/40_scorecam.ipynb #2c8f7edd
 def baseline_images(
     images: np.ndarray,  # (n, frequency, time, channels)
-    baseline: str | np.ndarray = "level",  # "zero", "floor", "median", "level", or an array that broadcasts to `images`
+    baseline: str | np.ndarray = "level",  # "zero" or "black", "white", "floor", "median", "level", or an array that broadcasts to `images`
 ) -> np.ndarray:  # float32, broadcasts to `images`
-    "What silence looks like in each image: zero, its 5th percentile, its median per frequency or in all, or as given."
+    "What silence looks like in each image: 0, 1, its 5th percentile, its median per frequency or in all, or as given."
     if not isinstance(baseline, str):
         given = np.asarray(baseline, "float32")
         if not np.isfinite(given).all():
@@ -140,8 +140,8 @@ def baseline_images(
         except ValueError:
             raise ScorecamError(f"baseline of shape {given.shape}: expected one that broadcasts to {images.shape}") from None
         return given.reshape((1,) * (images.ndim - given.ndim) + given.shape)
-    if baseline == "zero":
-        return np.zeros((1, 1, 1, 1), "float32")
+    if baseline in ("zero", "black", "white"):
+        return np.full((1, 1, 1, 1), baseline == "white", "float32")
     if baseline == "floor":
         return np.percentile(images, 5, axis=(1, 2), keepdims=True).astype("float32")
     if baseline == "median":
@@ -149,7 +149,7 @@ def baseline_images(
     if baseline == "level":
         n, rows, columns, channels = images.shape
         return np.median(images.reshape(n, rows * columns, 1, channels), axis=1, keepdims=True).astype("float32")
-    raise ScorecamError(f"baseline {baseline!r}: expected 'zero', 'floor', 'median', 'level' or an array")
+    raise ScorecamError(f"baseline {baseline!r}: expected 'zero', 'black', 'white', 'floor', 'median', 'level' or an array")
 
 # %% ../nbs/40_scorecam.ipynb #7c25c268
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"The simulator of breathing sounds, and clips of real recordings: what they say of their sound is what it shows."
+"The simulator of breathing sounds: what it says of its sound is what its sound shows."
 import json
 
 import numpy as np
@@ -120,7 +120,7 @@ def test_events_say_when_and_in_which_band(scene):
     assert ((e.start >= 0) & (e.end <= 1) & (e.start < e.end) & (e.low >= 50) & (e.high < 8000.1) & (e.low < e.high)).all()
 
 
-def lone(kind: str, clips: int = 24) -> br.BreathScene:
+def lone(kind: str, clips: int = 24) -> br.ClipScene:
     "Clips with one kind of event and nothing beside it."
     label, other = ("positive", {"negative": ("voice",)}) if kind in ("wheeze", "cough") else ("negative", {})
     return br.simulate_breath(patients=4, clips=clips, seed=7, distractor=0.0, **{label: (kind,)}, **other)
@@ -259,73 +259,3 @@ def test_mixtures_that_cannot_be_made_are_refused(scene):
         br.breath_mixtures(small, 2)
     with pytest.raises(ScorecamError, match="n=0"):
         br.breath_mixtures(scene, 0)
-
-
-# real recordings
-
-def write(path, sound, rate=16_000):
-    "A sound file in a folder that need not exist."
-    path.parent.mkdir(parents=True, exist_ok=True)
-    soundfile.write(path, sound, rate, subtype="FLOAT")
-
-
-def noise(seconds: float, seed: int, rate: int = 16_000) -> np.ndarray:
-    "White noise."
-    return 0.1 * np.random.default_rng(seed).standard_normal(round(seconds * rate)).astype(np.float32)
-
-
-@pytest.fixture
-def recordings(tmp_path):
-    "Coughs, one of them with a pause, one too short, and speech at two rates."
-    paused = noise(4, 0)
-    paused[16_000:40_000] *= 1e-4
-    write(tmp_path / "cough" / "paused.wav", paused)
-    write(tmp_path / "cough" / "short.wav", noise(0.8, 1))
-    write(tmp_path / "speech" / "a.wav", noise(2.2, 2, 44_100), 44_100)
-    write(tmp_path / "speech" / "narrow.wav", noise(2, 3, 8000), 8000)
-    write(tmp_path / "speech" / "copy.wav", paused)
-    write(tmp_path / "sneeze" / "a.wav", noise(1, 4))
-    return tmp_path
-
-
-def test_recordings_become_clips_of_one_second(recordings):
-    windows = br.read_clips(recordings, {"cough": "positive", "speech": "negative"}, show_progress=False)
-    assert windows.image.dtype == np.float32 and windows.image.shape[1:] == (32, 32)
-    of_cough = windows.isel(sample=windows.kind.values == "cough")
-    assert of_cough.start.values.tolist() == [0, 0.5, 2, 2.5, 3] and set(of_cough.label.values) == {"positive"}
-    of_speech = windows.isel(sample=windows.kind.values == "speech")
-    assert of_speech.start.values.tolist() == [0, 0.5, 1] and set(of_speech.recording.values) == {"speech/a"} == set(of_speech.group.values)
-    skipped = "\n".join(json.loads(windows.attrs["skipped"]))
-    assert "short.wav: lasts 0.80 s" in skipped and "narrow.wav" in skipped and skipped.count("\n") == 2
-    expected = mel_image(soundfile.read(recordings / "cough" / "paused.wav", dtype="float32")[0][:16_000], CONFIG)
-    np.testing.assert_array_equal(of_cough.image.values[0], expected)
-
-
-def test_the_step_between_clips_is_chosen(recordings):
-    windows = br.read_clips(recordings, {"sneeze": "negative", "cough": "positive"}, step=1.0, show_progress=False)
-    assert windows.start.values.tolist() == [0, 0, 2, 3]
-
-
-@pytest.mark.parametrize("labels, step, reason", [
-    ({"cough": "postive"}, 0.5, "label postive: expected .positive. or .negative."),
-    ({"cough": "positive", "laughter": "negative"}, 0.5, "no folder laughter: expected some of cough, sneeze, speech"),
-    ({}, 0.5, "labels name no folder"), ({"cough": "positive"}, 0, "step=0"),
-])
-def test_wrong_questions_are_refused(recordings, labels, step, reason):
-    with pytest.raises(ScorecamError, match=reason):
-        br.read_clips(recordings, labels, step=step, show_progress=False)
-
-
-def test_missing_and_useless_folders_are_refused(tmp_path):
-    with pytest.raises(ScorecamError, match="no such folder"):
-        br.read_clips(tmp_path / "nowhere", {"cough": "positive"})
-    write(tmp_path / "cough" / "short.wav", noise(0.5, 0))
-    with pytest.raises(ScorecamError, match="none of its 1 recordings can be used, first .*short.wav: lasts 0.50 s"):
-        br.read_clips(tmp_path, {"cough": "positive"}, show_progress=False)
-
-
-def test_real_recordings_are_read(shared_data):
-    labels = {"Cough": "positive", "Breathing": "positive", "Speech": "negative"}
-    windows = br.read_clips(shared_data / "noise_of_life", labels, step=1.0, show_progress=False)
-    assert set(windows.kind.values) == set(labels) and windows.sizes["sample"] > 100
-    assert MelConfig.from_json(windows.attrs["config"]) == CONFIG and float(windows.image.max()) == 1

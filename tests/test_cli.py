@@ -1,11 +1,15 @@
 "The command, as a user types it."
 import base64
+import json
 import re
 import shutil
 import subprocess
 import sys
 import time
+from functools import cache
 from itertools import product
+from pathlib import Path
+from tempfile import mkdtemp
 
 import numpy as np
 import pandas as pd
@@ -15,12 +19,13 @@ import xarray as xr
 from machines import sound, trained
 
 from scorecam_denoise.attribution import saliency
-from scorecam_denoise.cli import embedded, explained_picture, main, report, table_html, wav_bytes
+from scorecam_denoise.classifiers import Classifier
+from scorecam_denoise.cli import clip_settings, embedded, explained_picture, main, report, table_html, wav_bytes
 from scorecam_denoise.core import ScorecamError
 from scorecam_denoise.datasets import read_raven
 from scorecam_denoise.denoiser import ScoreCAMDenoiser
 from scorecam_denoise.scene import simulate_scene
-from scorecam_denoise.spectrogram import SpectrogramConfig, spectrogram_image, stft, tile, untile
+from scorecam_denoise.spectrogram import SONG_CONFIGS, MelConfig, SpectrogramConfig, spectrogram_image, stft, tile, untile
 
 
 def run(*arguments):
@@ -237,6 +242,117 @@ def test_the_picture_has_room_for_any_number_of_methods_and_frames(methods, shap
 def image_size(png):
     "Height and width of a PNG, pixels."
     return int.from_bytes(png[20:24]), int.from_bytes(png[16:20])
+
+
+CLIPS = dict(sample_rate=2000, n_fft=200, hop_length=20, fmin=50, fmax=900, seconds=1, n_frequency=40, n_time=60, db_range=[-20, 5])
+
+
+@cache
+def named():
+    "A folder that holds: clips.json, clips (a classifier, trained on the machines), short.wav (half a clip)."
+    place = Path(mkdtemp(prefix="clips-"))
+    (place / "clips.json").write_text(json.dumps(CLIPS))
+    soundfile.write(place / "short.wav", sound("pump", 90, seconds=0.5), 2000)
+    assert run("train", trained() / "machines", "--out", place / "clips", "--classifier", "song-small", "--config", place / "clips.json", "--test", "0.2") == 0
+    return place
+
+
+def test_a_classifier_of_clips_is_trained_and_told_of(capsys):
+    model = named() / "clips"
+    capsys.readouterr()
+    assert run("info", model) == 0
+    out = capsys.readouterr().out
+    for words in ("class fan: 5 recordings", "class pump: 5 recordings", "clips of 1 s, 50–900 Hz in 40 × 60 pixels, 2000 Hz", "accuracy on 2 recordings never trained on"):
+        assert words in out
+    known = Classifier.load(model)
+    assert f"classifier {known.model_id}" in out and known.network.name == "song_cnn" and known.config.db_range == (-20, 5)
+
+
+def test_the_same_seed_trains_the_same_classifier_and_the_thesis_network_for_mel(tmp_path, capsys):
+    (tmp_path / "mel.json").write_text(json.dumps(dict(sample_rate=2000, n_fft=200, hop_length=50, fmin=50, fmax=900, n_time=40)))
+    for name in ("first", "second"):
+        arguments = ["--classifier", "mel", "--config", tmp_path / "mel.json", "--epochs", 1, "--seed", 5]
+        assert run("train", trained() / "machines", "--out", tmp_path / name, *arguments) == 0
+    first, second = re.findall(r"classifier (\w+)", capsys.readouterr().out)
+    known = Classifier.load(tmp_path / "first")
+    assert first == second == known.model_id and known.network.name == "thesis_cnn" and known.figures["epochs"] == 1
+
+
+def test_a_classifier_explains_recordings_and_says_what_was_padded(tmp_path, capsys):
+    model, _ = named() / "clips", capsys.readouterr()
+    options = ["--method", "ensemble-max", "--method", "deeplift", "--out", tmp_path / "why"]
+    assert run("explain", model, named() / "short.wav", trained() / "unknown.wav", *options) == 0
+    out, err = capsys.readouterr()
+    told = [rf".*{name}: (fan|pump) \(probability [\d.]+\){more}, ensemble-max, deeplift" for name, more in (("short.wav", ", padded by 0.5 s"), ("unknown.wav", ""))]
+    assert not err and all(re.fullmatch(words, line) for words, line in zip(told, out.splitlines()[-2:]))
+    short, whole = (xr.load_dataset(tmp_path / "why" / f"{name}.explained.nc", engine="h5netcdf") for name in ("short", "unknown"))
+    assert short.saliency.shape == (2, 40, 60) and whole.saliency.shape == (2, 40, 600) and short.attrs["padded_seconds"] == 0.5
+    assert short.layer.values.tolist() == ["conv_5", "image"] and 0 <= whole.saliency.min() and whole.saliency.max() <= 1
+    assert (tmp_path / "why" / "short.explained.png").read_bytes().startswith(b"\x89PNG") and short.attrs["model_id"] == Classifier.load(model).model_id
+
+
+def test_a_classifier_has_a_method_of_its_own_and_obeys_label_layer_and_channel(tmp_path, capsys):
+    soundfile.write(tmp_path / "both.wav", np.stack([sound("fan", 3), sound("pump", 3)], axis=1), 2000)
+    for options, method, layer in (((), "grad-cam", "conv_5"), (("--method", "score-cam", "--layer", "conv_3"), "score-cam", "conv_3")):
+        assert run("explain", named() / "clips", tmp_path / "both.wav", "--channel", 1, "--label", "fan", "--out", tmp_path / "out", *options) == 0
+        result = xr.load_dataset(tmp_path / "out" / "both.explained.nc", engine="h5netcdf")
+        assert (result.explainer.item(), result.layer.item(), result.attrs["label"]) == (method, layer, "fan")
+
+
+@pytest.mark.parametrize("verb, given", [("denoise", ["short.wav", "--out", "results"]), ("evaluate", ["."])])
+def test_what_a_classifier_cannot_do_is_one_clear_line(verb, given, tmp_path, capsys, monkeypatch):
+    model, _ = named() / "clips", capsys.readouterr()
+    monkeypatch.chdir(tmp_path)
+    assert run(verb, model, *given) == 2
+    out, err = capsys.readouterr()
+    assert re.fullmatch("error: .*clips holds a classifier of clips.*`scorecam-denoise info` .*`explain` .*", err.strip()) and not out and not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("options, message", [
+    (("--method", "guess"), "method 'guess' is not known: choose one of score-cam, .*ensemble-max"),
+    (("--label", "kettle"), "label 'kettle' is not known: this model knows fan, pump"),
+    (("--layer", "conv_9"), "no spatial layer 'conv_9'.*conv_5"),
+    ((), "missing.wav: does not exist"),
+])
+def test_what_a_classifier_cannot_explain_is_one_clear_line(options, message, tmp_path, capsys):
+    model, _ = named() / "clips", capsys.readouterr()
+    assert run("explain", model, tmp_path / "missing.wav", "--out", tmp_path / "out", *options) == 2
+    out, err = capsys.readouterr()
+    assert re.fullmatch(f"error: .*{message}.*", err.strip()) and not out and not list((tmp_path / "out").iterdir())
+
+
+@pytest.mark.parametrize("options, settings, message", [
+    (("--classifier", "guess"), CLIPS, "classifier 'guess' is not known: choose one of song, song-small, mel"),
+    (("--classifier", "song", "--paper"), CLIPS, "leave them out, or --classifier"),
+    (("--classifier", "song", "--no-sound"), CLIPS, "leave them out, or --classifier"),
+    (("--classifier", "song"), CLIPS | {"overlap": 0.5}, "clips.json: spectrogram settings: unknown overlap"),
+    (("--classifier", "song"), CLIPS | {"fmax": 1200}, "clips.json: song settings: fmax=1200"),
+    (("--classifier", "song"), {"fmax": 8000}, "none of its 12 recordings can be used, first .*holds nothing above 1000 Hz"),
+    (("--classifier", "song", "--group", "([a-z]+)"), CLIPS, "class fan has 1 recording .*--test 0"),
+])  # fmt: skip
+def test_a_classifier_that_cannot_be_trained_is_one_clear_line(options, settings, message, tmp_path, capsys):
+    (tmp_path / "clips.json").write_text(json.dumps(settings))
+    data, _ = trained() / "machines", capsys.readouterr()
+    assert run("train", data, "--out", tmp_path / "model", "--config", tmp_path / "clips.json", *options) == 2
+    out, err = capsys.readouterr()
+    assert re.fullmatch(f"error: .*{message}.*", err.strip()) and not out and not (tmp_path / "model").exists()
+
+
+def test_bad_recordings_are_left_out_of_a_classifiers_training(tmp_path, capsys):
+    shutil.copytree(trained() / "machines", tmp_path / "machines")
+    (tmp_path / "machines" / "fan" / "notes.wav").write_text("not a sound")
+    arguments = ["--out", tmp_path / "model", "--classifier", "song-small", "--config", named() / "clips.json", "--epochs", 1]
+    capsys.readouterr()
+    assert run("train", tmp_path / "machines", *arguments) == 1
+    out, err = capsys.readouterr()
+    assert "1 of 13 files could not be used, the others are done" in err and "notes.wav" in err and "written to" in out and "warning" not in err
+
+
+def test_settings_of_clips_go_by_name_and_a_file_departs_from_them(tmp_path):
+    assert clip_settings("song-small", None) == SONG_CONFIGS["song-small"] and clip_settings("mel", None) == MelConfig()
+    (tmp_path / "settings.json").write_text('{"fmin": 2000}')
+    changed = clip_settings("song-small", tmp_path / "settings.json")
+    assert changed.fmin == 2000 and changed.n_time == 240
 
 
 def test_tables_and_sounds_of_the_page():

@@ -1,6 +1,7 @@
-"Folders to windows, splits that cut no group, annotations there and back."
+"Folders to windows and clips, splits that cut no group, annotations there and back."
 import json
 import os
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,10 @@ import xarray as xr
 
 from scorecam_denoise import datasets as ds
 from scorecam_denoise.core import ScorecamError
-from scorecam_denoise.spectrogram import SpectrogramConfig, level_db, spectrogram_image, stft
+from scorecam_denoise.spectrogram import SONG_CONFIGS, MelConfig, SongConfig, SpectrogramConfig, any_config, clip_image, level_db, mel_image, spectrogram_image, stft
 
 CONFIG = SpectrogramConfig(n_fft=400, hop_length=200, n_frequency=32, n_time=16)
+SONG = SongConfig(seconds=1.0, n_frequency=24, n_time=50)
 
 
 def sound(path: Path, seconds: float = 2, seed: int | None = None, rate: int = 4000) -> Path:
@@ -90,6 +92,15 @@ def test_windows_of_the_wrong_shape_are_refused():
         ds.config_of(xr.Dataset())
 
 
+@pytest.mark.parametrize("config, kind", [(MelConfig(), "mel spectrograms"), (SONG_CONFIGS["song-small"], "song spectrograms")])
+def test_windows_of_clips_are_named_where_they_do_not_fit(config, kind):
+    about = {"recording": ["a"], "group": ["a"], "start": [0]}
+    windows = ds.make_windows(np.zeros((1, config.n_frequency, config.n_time)), ["x"], config=config, **about)
+    assert any_config(windows.attrs["config"]) == config
+    with pytest.raises(ScorecamError, match=f"windows of {kind}.*expected windows of a SpectrogramConfig"):
+        ds.config_of(windows)
+
+
 # folders as they are
 
 def test_what_lies_about_is_told_apart(folder):
@@ -164,6 +175,172 @@ def test_real_recordings_are_read(tmp_path):
     windows = ds.load_folder(tmp_path, group=r"^\d-(\d+)-", show_progress=False)
     assert windows.attrs["skipped"] == "[]" and len(set(windows.recording.values)) == 12
     assert 0.1 < float(windows.image.mean()) < 0.4
+
+
+# clips
+
+def write(path: Path, wave: np.ndarray, rate: int = 16_000):
+    "A sound file in a folder that need not exist."
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, wave, rate, subtype="FLOAT")
+
+
+def noise(seconds: float, seed: int, rate: int = 16_000) -> np.ndarray:
+    "White noise."
+    return 0.1 * np.random.default_rng(seed).standard_normal(round(seconds * rate)).astype(np.float32)
+
+
+def clips(folder, labels=None, **options):
+    "The folder's clips, and what was warned of; without a progress bar."
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        windows = ds.read_clips(folder, labels, show_progress=False, **options)
+    return windows, [str(warning.message) for warning in said]
+
+
+@pytest.fixture
+def recordings(tmp_path):
+    "Coughs, one of them with a pause, one too short, and speech at two rates."
+    paused = noise(4, 0)
+    paused[16_000:40_000] *= 1e-4
+    write(tmp_path / "cough" / "paused.wav", paused)
+    write(tmp_path / "cough" / "short.wav", noise(0.8, 1))
+    write(tmp_path / "speech" / "a.wav", noise(2.2, 2, 44_100), 44_100)
+    write(tmp_path / "speech" / "narrow.wav", noise(2, 3, 8000), 8000)
+    write(tmp_path / "speech" / "copy.wav", paused)
+    write(tmp_path / "sneeze" / "a.wav", noise(1, 4))
+    return tmp_path
+
+
+@pytest.fixture
+def songs(tmp_path):
+    "Two dialects at 24 kHz, clips of 1 s: recordings that fit, are short, and end in a shorter and in a longer rest."
+    for name, seconds in {"north/ada 1": 1, "north/ada 2": 0.5, "north/bo 1": 2.4, "south/cy 1": 2.6, "south/cy 2": 3}.items():
+        write(tmp_path / f"{name}.wav", noise(seconds, sum(map(ord, name)), 24_000), 24_000)
+    return tmp_path
+
+
+def test_recordings_become_clips_of_one_second(recordings):
+    windows, said = clips(recordings, {"cough": "positive", "speech": "negative"}, step=0.5)
+    assert windows.image.dtype == np.float32 and windows.image.shape[1:] == (32, 32)
+    of_cough = windows.isel(sample=windows.kind.values == "cough")
+    assert of_cough.start.values.tolist() == [0, 0.5, 2, 2.5, 3] and set(of_cough.label.values) == {"positive"}
+    of_speech = windows.isel(sample=windows.kind.values == "speech")
+    assert of_speech.start.values.tolist() == [0, 0.5, 1] and set(of_speech.recording.values) == {"speech/a"} == set(of_speech.group.values)
+    skipped = "\n".join(json.loads(windows.attrs["skipped"]))
+    assert "short.wav: lasts 0.80 s" in skipped and "narrow.wav" in skipped and skipped.count("\n") == 2
+    assert len(said) == 1 and said[0].startswith("3 of 5 files are not used") and windows.attrs["padded"] == "[]"
+    expected = mel_image(soundfile.read(recordings / "cough" / "paused.wav", dtype="float32")[0][:16_000], MelConfig())
+    np.testing.assert_array_equal(of_cough.image.values[0], expected)
+
+
+def test_the_step_between_clips_is_chosen(recordings):
+    assert clips(recordings, {"sneeze": "negative", "cough": "positive"}, step=1.0)[0].start.values.tolist() == [0, 0, 2, 3]
+    assert clips(recordings, {"cough": "x"})[0].start.values.tolist() == [0, 2, 3]  # a clip's length
+
+
+def test_a_folder_is_a_class_where_no_labels_are_given(songs):
+    windows, _ = clips(songs, config=SONG)
+    assert windows.label.values.tolist() == windows.kind.values.tolist() == ["north"] * 4 + ["south"] * 6
+    assert any_config(windows.attrs["config"]) == SONG and windows.image.shape == (10, 24, 50)
+    named, _ = clips(songs, {"south": "dialect 2"}, config=SONG)
+    assert set(named.label.values) == {"dialect 2"} and set(named.kind.values) == {"south"}
+
+
+def test_songs_that_are_short_or_end_in_half_a_clip_are_padded_and_it_is_said(songs):
+    windows, said = clips(songs, config=SONG)
+    starts = {name: windows.start.values[windows.recording.values == name].tolist() for name in dict.fromkeys(windows.recording.values)}
+    assert starts == {"north/ada 1": [0], "north/ada 2": [0], "north/bo 1": [0, 1], "south/cy 1": [0, 1, 2], "south/cy 2": [0, 1, 2]}
+    assert json.loads(windows.attrs["padded"]) == ["north/ada 2", "south/cy 1"] and windows.attrs["skipped"] == "[]"
+    assert len(said) == 1 and "2 of 5 recordings" in said[0] and "clips shorter than 1 s" in said[0] and "north/ada 2" in said[0]
+    wave, _ = soundfile.read(songs / "south" / "cy 1.wav", dtype="float32")
+    last = windows.image.values[(windows.recording.values == "south/cy 1") & (windows.start.values == 2)][0]
+    np.testing.assert_array_equal(last, clip_image(wave[48_000:], SONG))
+    assert len(np.unique(last[:, 30:])) == 1 < len(np.unique(last[:, 29]))  # 0.6 s are 30 columns, the rest is silence
+
+
+def test_nothing_is_said_where_nothing_is_padded(songs):
+    (songs / "north" / "ada 2.wav").unlink()
+    (songs / "south" / "cy 1.wav").unlink()
+    write(songs / "north" / "nearly.wav", noise(0.9999, 7, 24_000), 24_000)  # less than a pixel is missing
+    windows, said = clips(songs, config=SONG)
+    assert not said and windows.attrs["padded"] == "[]" and "north/nearly" in windows.recording
+
+
+@pytest.mark.parametrize("samples, step, expected", [
+    (24_000, 24_000, [0]), (100, 24_000, [0]), (35_999, 24_000, [0]), (36_000, 24_000, [0, 24_000]), (60_000, 48_000, [0, 48_000]),
+    (59_999, 48_000, [0]), (40_000, 6000, [0, 6000, 12_000]), (35_999, 18_000, [0]), (41_000, 18_000, [0, 18_000]), (59_999, 20_000, [0, 20_000, 40_000]),
+])
+def test_a_last_clip_holds_half_a_clip_that_no_other_holds(samples, step, expected):
+    assert ds.clip_starts(samples, SONG, step).tolist() == expected
+
+
+def test_groups_of_clips_come_from_names_and_functions(songs):
+    assert set(clips(songs, config=SONG)[0].group.values) == {"north/ada 1", "north/ada 2", "north/bo 1", "south/cy 1", "south/cy 2"}
+    assert set(clips(songs, config=SONG, group=r"^(\w+)")[0].group.values) == {"ada", "bo", "cy"}
+    windows, _ = clips(songs, config=SONG, group=lambda path: path.stem[-1])
+    assert dict(zip(windows.recording.values, windows.group.values))["south/cy 2"] == "2"
+    with pytest.raises(ScorecamError, match="does not match 'ada 1'"):
+        clips(songs, config=SONG, group="(z)")
+
+
+def test_a_channel_of_clips_is_chosen(songs):
+    both = np.stack([noise(1, 8, 24_000), noise(1, 9, 24_000)], axis=1)
+    write(songs / "north" / "two.wav", both, 24_000)
+    windows, said = clips(songs, config=SONG)
+    assert "2 channels" in windows.attrs["skipped"] and len(said) == 2 and "north/two" not in windows.recording
+    for channel, skipped in ((0, 0), (1, 5)):  # the others have one channel
+        windows, _ = clips(songs, config=SONG, channel=channel)
+        assert len(json.loads(windows.attrs["skipped"])) == skipped
+        np.testing.assert_array_equal(windows.image.values[windows.recording.values == "north/two"][0], clip_image(both[:, channel], SONG))
+
+
+def test_clips_that_cannot_be_made_are_listed_with_their_file(songs):
+    (songs / "north" / "text.wav").write_text("no sound")
+    write(songs / "north" / "silent.wav", np.zeros(24_000), 24_000)
+    write(songs / "north" / "blink.wav", noise(0.01, 5, 24_000), 24_000)
+    write(songs / "south" / "narrow.wav", noise(1, 6, 16_000), 16_000)
+    windows, said = clips(songs, config=SONG)
+    skipped = json.loads(windows.attrs["skipped"])
+    assert [Path(reason.split(": ")[0]).name for reason in skipped] == ["blink.wav", "silent.wav", "text.wav", "narrow.wav"]
+    assert "window" in skipped[0] and "nothing but zeros" in skipped[1] and said[0].startswith("4 of 9 files are not used")
+    assert windows.sizes["sample"] == 10
+
+
+def test_a_pause_at_the_end_of_a_song_is_no_clip(songs):
+    wave = noise(1.6, 3, 24_000)
+    wave[24_000:] *= 1e-4
+    write(songs / "north" / "pause.wav", wave, 24_000)
+    windows, _ = clips(songs, config=SONG)
+    assert windows.start.values[windows.recording.values == "north/pause"].tolist() == [0]
+    assert "north/pause" not in json.loads(windows.attrs["padded"])
+
+
+@pytest.mark.parametrize("labels, options, reason", [
+    ({"cough": "positive", "laughter": "negative"}, {}, "no folder laughter: expected some of cough, sneeze, speech"),
+    ({}, {}, "labels name no folder"), ({"cough": "positive"}, {"step": 0}, "step=0"), (None, {"step": "fast"}, "step='fast'"),
+    ({"cough": 1}, {}, "expected a dictionary"), ({"cough": ""}, {}, "expected a dictionary"), ("cough", {}, "expected a dictionary"),
+    (None, {"config": CONFIG}, "expected a MelConfig or a SongConfig"), (None, {"config": "song"}, "expected a MelConfig or a SongConfig"),
+])
+def test_wrong_questions_are_refused(recordings, labels, options, reason):
+    with pytest.raises(ScorecamError, match=reason) as error:
+        ds.read_clips(recordings, labels, show_progress=False, **options)
+    assert "\n" not in str(error.value)
+
+
+def test_missing_and_useless_folders_are_refused(tmp_path):
+    with pytest.raises(ScorecamError, match="no such folder"):
+        ds.read_clips(tmp_path / "nowhere", {"cough": "positive"})
+    write(tmp_path / "cough" / "short.wav", noise(0.5, 0))
+    with pytest.raises(ScorecamError, match="none of its 1 recordings can be used, first .*short.wav: lasts 0.50 s"):
+        ds.read_clips(tmp_path, {"cough": "positive"}, show_progress=False)
+
+
+def test_clips_of_real_recordings_are_read(shared_data):
+    labels = {"Cough": "positive", "Breathing": "positive", "Speech": "negative"}
+    windows, _ = clips(shared_data / "noise_of_life", labels, step=1.0)
+    assert set(windows.kind.values) == set(labels) and windows.sizes["sample"] > 100
+    assert any_config(windows.attrs["config"]) == MelConfig() and float(windows.image.max()) == 1
 
 
 # splits

@@ -2,10 +2,11 @@
 import numpy as np
 import pytest
 
+from scorecam_denoise.attribution import ensemble
 from scorecam_denoise.core import ScorecamError, set_seed
 from scorecam_denoise.faithfulness import (
-    FORMS, areas, ask_images, bench, check_maps, class_curves, curves, density, discriminativity, drop_figures, map_correlation,
-    mean_top_weight, noisy_images, pixel_ranks, pointing, stability,
+    FORMS, areas, ask_images, bench, check_maps, class_curves, curves, density, discriminativity, drop_figures, ensemble_weights, insertion_areas,
+    map_correlation, mean_top_weight, noisy_images, pixel_ranks, pointing, share_table, stability,
 )  # fmt: skip
 from scorecam_denoise.networks import thesis_cnn
 import keras  # noqa: E402  (after the package has made it quiet)
@@ -214,9 +215,81 @@ def test_a_table_holds_every_figure_of_every_method_and_image(pictures):
     figures = {f"{name}_{form}" for form in FORMS for name in ("drop", "increase", "changed")} | {"density_0.4", "density_0.9", "mean_top50", "inside", "area"}
     assert figures | {f"{curve}_{by}" for curve in ("insertion", "deletion") for by in ("probability", "accuracy")} <= set(table)
 
+def test_insertion_alone_is_insertion_of_both_curves():
+    rng = np.random.default_rng(7)
+    images, maps = rng.random((3, 32, 32, 1)).astype("float32"), np.round(rng.random((3, 32, 32)), 1).astype("float32")
+    for options in (dict(steps=10), dict(steps=7, baseline="floor", seed=3)):
+        found = insertion_areas(thesis_cnn(seed=1), images, maps, [0, 1, 1], **options)
+        assert np.allclose(found, areas(curves(thesis_cnn(seed=1), images, maps, [0, 1, 1], **options))["insertion_probability"], atol=1e-6)
 
 
-@pytest.mark.parametrize("call", [lambda m, x, maps, t, **o: drop_figures(m, x, maps, t, **o), lambda m, x, maps, t, **o: curves(m, x, maps, t, steps=2, **o), lambda m, x, maps, t, **o: bench(m, x, {"a": maps}, t, show_progress=False, **o)], ids=["drop", "curves", "bench"])
+@pytest.mark.parametrize("members, parts", [(1, 10), (2, 10), (3, 10), (4, 10), (3, 1), (5, 4)])
+def test_every_way_to_share_is_there_once(members, parts):
+    rows = share_table(members, parts)
+    every = [row for row in np.ndindex(*(parts + 1,) * members) if sum(row) == parts]
+    assert sorted(map(tuple, rows.tolist())) == every
+
+
+@pytest.mark.parametrize("how", ["mean", "max"])
+def test_the_weight_goes_to_the_good_map(pictures, how):
+    rng = np.random.default_rng(8)
+    good = np.maximum(marking(PIXEL), 0.3 * rng.random((5, *SHAPE))).astype("float32")
+    members = {"chance": rng.random((5, *SHAPE)), "good": good, "wrong": 1 - good}
+    weights, tried = ensemble_weights(one_pixel(), pictures, members, 1, steps=64, how=how, show_progress=False)
+    assert list(weights) == list(members) and abs(sum(weights.values()) - 1) < 1e-9 and weights["good"] >= (0.6 if how == "mean" else 0.4)
+    assert weights["good"] == max(weights.values())
+    assert list(tried) == [*members, "insertion"] and len(tried) == 66 and np.allclose(tried[list(members)].sum(axis=1), 1)
+    best = insertion_areas(one_pixel(), pictures, ensemble(members, how=how, weights=weights), 1, steps=64)
+    assert np.isclose(best.mean(), tried["insertion"].max(), atol=1e-6)
+    alone = {name: tried.loc[tried[name] == 1, "insertion"].item() for name in members}
+    assert alone["good"] > alone["chance"] > alone["wrong"]
+    assert np.isclose(alone["chance"], insertion_areas(one_pixel(), pictures, members["chance"], 1, steps=64).mean(), atol=1e-6)
+
+
+def test_each_half_of_the_truth_is_weighed():
+    "A network that needs two pixels, two members that know one each, and one that knows the wrong ones best."
+    kernel = np.zeros((*SHAPE, 2))
+    kernel[PIXEL] = kernel[6, 1] = -6, 6
+    images = np.full((4, *SHAPE, 1), 0.1, "float32")
+    images[:, 2, 5] = images[:, 6, 1] = 0.9
+    rng = np.random.default_rng(9)
+    members = {"first": np.maximum(marking(PIXEL, n=4), 0.4 * rng.random((4, *SHAPE))), "second": np.maximum(marking((6, 1), n=4), 0.4 * rng.random((4, *SHAPE)))}
+    weights, tried = ensemble_weights(dense(kernel.reshape(64, 2), (6, -6)), images, members, 1, steps=64, show_progress=False)
+    assert 0.3 <= weights["first"] <= 0.7 and tried["insertion"].max() > 0.02 + tried["insertion"].iloc[[0, -1]].max()
+
+
+def test_equally_good_members_share_alike(pictures):
+    weights, tried = ensemble_weights(one_pixel(), pictures, {"one": marking(PIXEL), "other": marking(PIXEL)}, 1, steps=8, show_progress=False)
+    assert weights == {"one": 0.5, "other": 0.5} and np.ptp(tried["insertion"]) < 1e-6
+    assert ensemble_weights(one_pixel(), pictures, {"only": marking(PIXEL)}, 1, steps=8, show_progress=False)[0] == {"only": 1}
+    flat = {"one": 0 * marking(PIXEL), "other": marking(PIXEL)}
+    assert ensemble_weights(one_pixel(), pictures, flat, 1, steps=64, flat="chance", show_progress=False)[0]["other"] >= 0.5
+
+
+def test_members_that_cancel_each_other_count_as_chance(pictures):
+    members = {"one": marking(PIXEL), "against": 1 - marking(PIXEL)}
+    weights, tried = ensemble_weights(one_pixel(), pictures, members, 1, steps=64, show_progress=False)
+    assert weights["one"] > 0.5 and tried.loc[tried["one"] == 0.5, "insertion"].item() < tried["insertion"].max() - 0.1
+
+
+@pytest.mark.parametrize("change, message", [
+    (dict(maps={}), "maps dict: expected the maps of at least one explainer"),
+    (dict(maps=marking(PIXEL)), "maps ndarray: expected the maps"),
+    (dict(maps={"good": marking(PIXEL), "bad": 0 * marking(PIXEL)}), "bad: constant maps"),
+    (dict(maps={"good": marking(PIXEL), "small": np.zeros((5, 4, 4))}), r"small: maps of shape \(5, 4, 4\): expected \(5, 8, 8\)"),
+    (dict(maps={name: marking(PIXEL) for name in "abcde"}), "5 members in shares of 1/10: 1001 combinations, expected at most 400: give fewer members or fewer parts"),
+    (dict(parts=0), "parts=0"), (dict(parts=2.5), "parts=2.5"), (dict(parts=500), "501 combinations"),
+    (dict(how="product"), "how='product'"), (dict(steps=0), "steps=0"), (dict(baseline="noise"), "baseline 'noise'"), (dict(seed=-1), "seed=-1"),
+    (dict(targets=2), "classes 0 to 1"), (dict(flat="ignore"), "flat='ignore'"),
+    (dict(images=np.zeros((5, 8, 9, 1))), "takes .n, 8, 8, 1"), (dict(images=np.zeros((0, 8, 8, 1)), maps={"none": np.zeros((0, 8, 8))}), "no images"),
+])
+def test_bad_input_of_the_weights_is_told(pictures, change, message):
+    given = dict(images=pictures, maps={"right": marking(PIXEL), "wrong": marking((6, 1))}, targets=1) | change
+    with pytest.raises(ScorecamError, match=message):
+        ensemble_weights(one_pixel(), given.pop("images"), given.pop("maps"), given.pop("targets"), show_progress=False, **given)
+
+
+@pytest.mark.parametrize("call", [lambda m, x, maps, t, **o: drop_figures(m, x, maps, t, **o), lambda m, x, maps, t, **o: curves(m, x, maps, t, steps=2, **o), lambda m, x, maps, t, **o: bench(m, x, {"a": maps}, t, show_progress=False, **o), lambda m, x, maps, t, **o: insertion_areas(m, x, maps, t, steps=2, **o)], ids=["drop", "curves", "bench", "insertion"])
 @pytest.mark.parametrize("change, message", [
     (dict(maps=np.full((5, *SHAPE), np.nan)), "maps with NaN or infinity: 0, 1, 2, 3, 4"),
     (dict(maps=np.full((5, *SHAPE), 0.5)), "constant maps, which mark nothing: 0, 1"),

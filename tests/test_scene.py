@@ -191,3 +191,30 @@ def test_a_scene_that_cannot_be_written_is_refused(scene, tmp_path):
     (tmp_path / "file").write_text("taken")
     with pytest.raises(ScorecamError, match="cannot write"):
         scene.save(tmp_path / "file" / "scene")
+
+
+# sounds in a room
+
+@pytest.mark.parametrize("seconds, db", [(0.2, -10), (0.5, -4)])
+def test_a_rooms_tail_has_the_energy_and_the_decay_asked_for(seconds, db):
+    rate, flat = 16_000, (np.log([5, 20000]), np.zeros(2))
+    transfer = sc.draw_transfer(np.random.default_rng(0), flat, rate, rate, reverb_seconds=(seconds, seconds), reverb_db=(db, db))
+    answer = np.fft.irfft(transfer)
+    assert transfer.dtype == np.complex64 and answer.size >= 1.5 * rate
+    assert answer[0] == pytest.approx(1, abs=1e-4) and 10 * np.log10(np.sum(answer[1 : rate // 2] ** 2)) == pytest.approx(db, abs=0.01)
+    level = [10 * np.log10(np.mean(answer[round(at * rate) :][: rate // 50] ** 2)) for at in (0.01, 0.11)]
+    assert level[0] - level[1] == pytest.approx(60 * 0.1 / seconds, rel=0.15)
+
+
+def test_a_recorder_colours_direct_sound_and_tail_alike():
+    rng = lambda: np.random.default_rng(1)
+    corners, flat = sc.draw_response(rng()), (np.log([5, 20000]), np.zeros(2))
+    room = dict(samples=8000, rate=8000, reverb_seconds=(0.3, 0.3), reverb_db=(-6, -6))
+    ratio = sc.draw_transfer(rng(), corners, **room) / sc.draw_transfer(rng(), flat, **room)
+    hz = np.fft.rfftfreq(2 * (len(ratio) - 1), 1 / 8000)
+    np.testing.assert_allclose(20 * np.log10(abs(ratio)), np.interp(np.log(np.maximum(hz, 5)), *corners), atol=1e-3)
+
+
+def test_own_pixels_of_silence_are_none():
+    assert not sc.own_pixels(np.zeros((3, 4))).any()
+    assert sc.own_pixels(np.array([[1.0, 0.2, 0.05]]), own_db=10).tolist() == [[True, True, False]]

@@ -173,10 +173,11 @@ def test_the_default_is_signed_weights_over_the_level(trained):
 def test_a_given_baseline_equals_the_named_one(trained):
     network, _ = trained
     images, labels = pictures(5, seed=3)
-    for name in ("zero", "floor", "median", "level"):
+    for name in ("zero", "black", "white", "floor", "median", "level"):
         given = np.broadcast_to(baseline_images(images, name), images.shape)
         assert np.allclose(score_cam(network, images, labels, baseline=name), score_cam(network, images, labels, baseline=given), atol=1e-6)
     assert baseline_images(images, np.ones((24, 1, 1))).shape == (1, 24, 1, 1)
+    assert [baseline_images(images, name).tolist() for name in ("zero", "black", "white")] == [[[[[0]]]], [[[[0]]]], [[[[1]]]]]
 
 
 @contextmanager
@@ -291,7 +292,7 @@ def test_weights_trained_later_are_seen():
     (dict(targets=[0.0, 1.0, 1.0, 1.0]), "int"),
     (dict(targets=None), "expected targets"),
     (dict(preset="best"), "official"),
-    (dict(baseline="white"), "'zero', 'floor', 'median'"),
+    (dict(baseline="grey"), "baseline 'grey': expected 'zero', 'black', 'white', 'floor', 'median', 'level' or an array"),
     (dict(baseline=np.zeros((5, 5))), "broadcasts"),
     (dict(classes="some"), "classes='some'"),
     (dict(batch_size=0), "batch_size=0: expected a whole number"),
