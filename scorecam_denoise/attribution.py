@@ -7,7 +7,7 @@ __all__ = ['KINDS', 'TOOLS', 'MEMBERS', 'AT_IMAGE', 'ATTRIBUTIONS', 'without_sof
            'element_wise', 'rule_of', 'unknown_layers', 'Contributions', 'contributions_of', 'check_additive',
            'deeplift', 'quietly', 'optional_module', 'library_class', 'library_options', 'tf_keras_vis', 'Masked',
            'masked', 'perturbed', 'windows', 'occluders', 'occlusion', 'check_samples', 'lime', 'partition_shap',
-           'kept_gradients', 'deep_shap', 'shap_values', 'ensemble_weights', 'ensemble', 'ensemble_of']
+           'kept_gradients', 'deep_shap', 'shap_values', 'check_weights', 'ensemble', 'ensemble_of']
 
 # %% ../nbs/41_attribution.ipynb #578a188b
 import re
@@ -816,7 +816,7 @@ def shap_values(
     return perturbed(explain, model, images, targets, method="shap", answer="logits", **options)
 
 # %% ../nbs/41_attribution.ipynb #2806f920
-def ensemble_weights(
+def check_weights(
     names: list,  # of the members
     how: str,  # "mean" or "max"
     weights=None,  # by name or in the members' order, 0 or more; None: all alike
@@ -847,7 +847,7 @@ def ensemble(
 ) -> np.ndarray:  # float32, the shape of one member, [0, 1]
     "Several explainers' maps as one."
     named = maps if isinstance(maps, Mapping) else dict(enumerate(maps))
-    weights = ensemble_weights(list(named), how, weights)
+    weights = check_weights(list(named), how, weights)
     members = {name: np.asarray(each, "float32") for name, each in named.items()}
     shapes = {name: each.shape for name, each in members.items()}
     if len(set(shapes.values())) > 1 or len(next(iter(shapes.values()))) < 2:
@@ -884,7 +884,7 @@ def ensemble_of(
     members = MEMBERS if members is None else members
     if not isinstance(members, Mapping) or not all(map(callable, members.values())):
         raise ScorecamError(f"members={members!r}: expected a dictionary name → explainer, such as MEMBERS")
-    ensemble_weights(list(members), how, weights)
+    check_weights(list(members), how, weights)
     images = check_images(check_classifier(model), images)
     check_question(model, targets, len(images), classes)
 

@@ -301,17 +301,18 @@ def fit_clips(
     *,
     build: Callable = song_cnn,  # (frequency, time, 1), number of classes, seed=… → a network that is not trained
     test: float = 0.2,  # share of the groups of each class that is kept aside for the figures; 0: none
-    epochs: int = 25,  # at most
+    epochs: int | None = None,  # None: as many as show it 16,000 clips, 18 to 100
     random_state: int = 0,  # of the split, the network and its training
     show_progress: bool = True,
     **learning,  # of `fit_classifier`: learning_rate, patience, augment, …
 ) -> Classifier:
     "Trains a classifier of clips, and judges it on groups that it has not met."
-    check_whole(epochs=epochs)
     config, classes = check_clips(windows), np.unique(windows["label"].values.astype(str))
     learn, aside = hold_out(windows, test, random_state)
     network = build((config.n_frequency, config.n_time, 1), len(classes), seed=random_state)
-    usual = dict(learning_rate=1e-3, patience=8, strangers=0.0, n_bands=0) | learning
+    epochs = int(np.clip(16_000 // learn.sizes["sample"], 18, 100)) if epochs is None else epochs
+    check_whole(epochs=epochs)
+    usual = dict(batch_size=16, learning_rate=3e-4, patience=epochs, strangers=0.0, n_bands=0) | learning
     index, groups = class_index(classes, learn["label"].values), learn["group"].values
     history = fit_classifier(
         network, learn["image"].values[..., None], index, groups=groups, epochs=epochs, random_state=random_state, show_progress=show_progress, **usual

@@ -221,7 +221,7 @@ def train_classifier(
         warnings.filterwarnings("ignore", ".*files are not used")  # they are listed at the end
         windows = read_clips(data, config=clip_settings(name, config), **reading)
     build = thesis_cnn if name == "mel" else song_cnn
-    classifier = fit_clips(windows, build=build, **({} if epochs is None else {"epochs": epochs}), **options)
+    classifier = fit_clips(windows, build=build, epochs=epochs, **options)
     classifier.save(out)
     return classifier, windows
 

@@ -584,8 +584,8 @@ def breath_network(
     return *kept_classifier(lambda number: thesis_cnn(seed=number), known, seed=seed, folder=folder, show_progress=False, **learning), known, test
 
 # %% ../nbs/60_evaluation.ipynb #69e9aa2e
-SONGS = dict(epochs=15, batch_size=16, learning_rate=5e-4, patience=5, validation_fraction=0.15, strangers=0.0, n_bands=0)  # of `fit_classifier`
-LONGER = SONGS | dict(epochs=30, patience=8)  # for fewer clips: as many steps
+SONGS = dict(epochs=18, batch_size=16, learning_rate=3e-4, patience=18, validation_fraction=0.15, strangers=0.0, n_bands=0)  # of `fit_classifier`
+LONGER = SONGS | dict(epochs=40, patience=40)  # for fewer clips: as many steps
 FEW_MALES = dict(birds=12, clips=40)  # of `song_windows`
 SIZES = {"quarter width": (4, 8, 16, 32, 64), "half width": (8, 16, 32, 64, 128), "half width, three blocks": (8, 16, 32), "half width, four blocks": (8, 16, 32, 64)}  # other filters of `song_cnn`
 

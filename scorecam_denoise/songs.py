@@ -26,7 +26,7 @@ from .spectrogram import SONG_CONFIGS, SongConfig, cast_field, draw_song, song_p
 class SongSettings:
     "What clips are made of; every field can be given to `simulate_songs`."
 
-    snr_db: tuple = (0.0, 20.0)  # of the song, against the wind in its own pixels, dB
+    snr_db: tuple = (4.0, 20.0)  # of the song, against the wind in its own pixels, dB
     centre_hz: tuple = (3000.0, 5500.0)  # of buzzes, trills and sweeps; each male's own
     octaves: tuple = (0.5, 1.0)  # that trills and sweeps span
     whistle_hz: tuple = (2500.0, 5000.0)  # of whistles
@@ -35,8 +35,8 @@ class SongSettings:
     songs: int = 4  # in a male's repertoire: even ones with trills, odd ones with sweeps
     insects: float = 0.5  # probability of insects
     insects_db: tuple = (-25.0, -5.0)  # their peak against the song's, dB
-    others: int = 6  # calls of other birds in a clip, at most
-    others_db: tuple = (-20.0, -4.0)  # their peak against the song's, dB
+    others: int = 4  # calls of other birds in a clip, at most
+    others_db: tuple = (-24.0, -8.0)  # their peak against the song's, dB
     reverb_seconds: tuple = (0.1, 0.4)  # until the wood's tail is down by 60 dB
     reverb_db: tuple = (-20.0, -8.0)  # energy of the tail against the direct sound, dB
     own_db: float = 30.0  # own pixels of a song are those within so many dB of its loudest

@@ -50,7 +50,7 @@ def clips(seeds, config=CONFIG):
 @cache
 def birds():
     "A classifier that has learnt twenty recordings of each bird."
-    return fit_clips(clips(range(20)), build=SMALL, learning_rate=3e-3, show_progress=False)
+    return fit_clips(clips(range(20)), build=SMALL, epochs=25, learning_rate=3e-3, patience=8, show_progress=False)
 
 
 def untrained(config, **options):
