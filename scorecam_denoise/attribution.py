@@ -6,8 +6,8 @@ __all__ = ['KINDS', 'TOOLS', 'MEMBERS', 'AT_IMAGE', 'ATTRIBUTIONS', 'without_sof
            'saliency', 'check_smoothing', 'smoothgrad', 'rescaled', 'rescaled_maximum', 'rescaled_extreme',
            'element_wise', 'rule_of', 'unknown_layers', 'Contributions', 'contributions_of', 'check_additive',
            'deeplift', 'quietly', 'optional_module', 'library_class', 'library_options', 'tf_keras_vis', 'Masked',
-           'masked', 'perturbed', 'windows', 'occluders', 'occlusion', 'check_samples', 'lime', 'partition_shap',
-           'kept_gradients', 'deep_shap', 'shap_values', 'check_weights', 'ensemble', 'ensemble_of']
+           'masked', 'perturbed', 'sliding_windows', 'occluders', 'occlusion', 'check_samples', 'lime',
+           'partition_shap', 'kept_gradients', 'deep_shap', 'shap_values', 'check_weights', 'ensemble', 'ensemble_of']
 
 # %% ../nbs/41_attribution.ipynb #578a188b
 import re
@@ -341,12 +341,13 @@ def rule_of(
 # %% ../nbs/41_attribution.ipynb #9659a6b6
 def unknown_layers(
     model: keras.Model,  # functional
+    last: keras.Layer | None = None,  # of the network that this one is part of; None: its own
 ) -> list:  # of str, "name (kind)"
     "The layers and operations of a network, its output's activation left out, that DeepLIFT has no rule for."
-    found, last = [], tail_layers(model)[-1]
+    found, last = [], tail_layers(model)[-1] if last is None else last
     for layer in getattr(model, "operations", model.layers):
         if isinstance(layer, keras.Model):
-            found += unknown_layers(layer)
+            found += unknown_layers(layer, last)
         elif layer is not last and not isinstance(layer, KINDS["linear"] + KINDS["ours, linear"]) and rule_of(layer) is None:
             plain = isinstance(layer, KINDS["activated"]) and layer.activation in (None, keras.activations.linear)
             found += [] if plain else [f"{layer.name} ({type(layer).__name__})"]
@@ -616,7 +617,7 @@ def perturbed(
     return check_finite(maps) if classes else check_finite(maps[:, 0]) if raw else scale_maps(check_finite(maps[:, 0]))
 
 # %% ../nbs/41_attribution.ipynb #528cabd1
-def windows(
+def sliding_windows(
     side: int,  # pixels
     size: int,  # of a window, pixels
     step: int,  # from one window's start to the next, pixels
@@ -647,7 +648,7 @@ def occluders(
             raise ScorecamError(f"{name}={given if by == 'patch' else given[0]!r} with by={by!r}: expected {expected}, in pixels")
     found = [np.ones((1, side), bool) for side in shape]
     for axis, each, start in zip(axes, sizes, steps):
-        found[axis] = windows(shape[axis], each, start)
+        found[axis] = sliding_windows(shape[axis], each, start)
     return found
 
 # %% ../nbs/41_attribution.ipynb #7a0556e5
@@ -666,7 +667,7 @@ def occlusion(
     classes: str | None = None,  # "all": raw maps of every class, from the same passes
     show_progress: bool = False,
 ) -> np.ndarray:  # float32 (n, frequency, time) in [0, 1]; classes="all": raw (n, classes, frequency, time)
-    "Occlusion (arXiv 1311.2901): how far the target's logit falls where each place is hidden."
+    "Occlusion (arXiv 1311.2901, section 4.2): how far the target's logit falls where each place is hidden."
     rows, columns = occluders(check_images(check_classifier(model), images).shape[1:3], by, size, step)
     pairs = np.argwhere(np.ones((len(rows), len(columns)), bool))
     share = [each / each.sum(0) for each in (rows, columns)]

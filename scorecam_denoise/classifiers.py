@@ -2,9 +2,9 @@
 
 # %% auto #0
 __all__ = ['CLASSIFIER_FORMAT', 'weights_id', 'check_target', 'class_index', 'check_waveform', 'explainer_layer',
-           'explain_images', 'check_explainers', 'explained_images', 'Classifier', 'check_fit', 'save_classifier',
-           'load_classifier', 'hold_out', 'recording_accuracy', 'check_clips', 'fit_clips', 'consecutive', 'clips_of',
-           'along_time', 'clip_level', 'clips_header', 'explain_clips']
+           'explain_images', 'check_explainers', 'explained_images', 'Classifier', 'check_fit', 'check_figures',
+           'save_classifier', 'load_classifier', 'hold_out', 'recording_accuracy', 'check_clips', 'fit_clips',
+           'consecutive', 'clips_of', 'along_time', 'clip_level', 'clips_header', 'warn_of_clips', 'explain_clips']
 
 # %% ../nbs/43_classifiers.ipynb #82ba1441
 import hashlib
@@ -23,7 +23,7 @@ from scipy.stats import binomtest
 from . import __version__
 from .attribution import AT_IMAGE, ATTRIBUTIONS
 from .core import ScorecamError, atomic_path, check_whole, progress, quiet_keras
-from .datasets import check_pictures, grouped_split
+from .datasets import check_pictures, grouped_split, loud_clips
 from .networks import song_cnn
 from .representatives import answers
 from .scorecam import check_classifier, check_images, find_layer
@@ -42,7 +42,7 @@ def weights_id(
     digest = hashlib.sha256()
     for weight in model.get_weights():
         digest.update(np.ascontiguousarray(weight).tobytes())
-    digest.update("".join(told).encode())
+    digest.update("\0".join(told).encode())
     return digest.hexdigest()[:12]
 
 # %% ../nbs/43_classifiers.ipynb #821660e4
@@ -203,6 +203,19 @@ def check_fit(
 # %% ../nbs/43_classifiers.ipynb #e5df1a90
 CLASSIFIER_FORMAT = "scorecam-denoise classifier 1"  # what classifier.json says it is
 
+# %% ../nbs/43_classifiers.ipynb #50a6a362
+def check_figures(
+    figures: dict,  # of a Classifier
+) -> dict:  # of numbers, text, lists and dictionaries; raises ScorecamError naming what is none
+    "Figures as JSON gives them back."
+    told = {}
+    for name, value in figures.items():
+        try:
+            told |= json.loads(json.dumps({name: value}, default=lambda array: array.tolist()))
+        except (AttributeError, TypeError, ValueError) as error:
+            raise ScorecamError(f"figure {name!r} is {repr(value)[:80]}: expected numbers, text, arrays, or lists and dictionaries of them") from error
+    return told
+
 # %% ../nbs/43_classifiers.ipynb #241afa82
 def save_classifier(
     classifier: Classifier,
@@ -212,12 +225,12 @@ def save_classifier(
     folder = check_target(folder)
     about = dict(
         format=CLASSIFIER_FORMAT, version=__version__, model_id=classifier.model_id, classes=classifier.classes,
-        config=json.loads(classifier.config.to_json()), figures=classifier.figures,
+        config=json.loads(classifier.config.to_json()), figures=check_figures(classifier.figures),
     )  # fmt: skip
     with atomic_path(folder) as temporary:
         temporary.mkdir()
         classifier.network.save(temporary / "network.keras")
-        (temporary / "classifier.json").write_text(json.dumps(about, indent=1, default=lambda value: value.tolist()), encoding="utf-8")
+        (temporary / "classifier.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
     return folder
 
 # %% ../nbs/43_classifiers.ipynb #9c65b44e
@@ -271,14 +284,15 @@ def recording_accuracy(
     probabilities: np.ndarray,  # (n, classes)
     classes: Iterable,  # (classes,)
     windows: xr.Dataset,  # the n labelled windows, of recordings that were not learnt from
-) -> dict:  # accuracy (share of recordings), accuracy_low, accuracy_high, n_recordings
+) -> dict:  # accuracy (share of recordings), accuracy_low, accuracy_high, n_recordings, n_groups
     "How many recordings are named right, by their highest mean probability, with a 95 % interval."
     table = pd.DataFrame(probabilities, columns=np.asarray(classes).astype(str))
     table = table.groupby([windows["label"].values.astype(str), windows["recording"].values]).mean()
     right = table.idxmax(axis=1).values == table.index.get_level_values(0)
     result = binomtest(int(right.sum()), len(right))
     low, high = result.proportion_ci(method="wilson")
-    return dict(accuracy=float(result.statistic), accuracy_low=float(low), accuracy_high=float(high), n_recordings=len(right))
+    counts = dict(n_recordings=len(right), n_groups=len(np.unique(windows["group"].values)))
+    return dict(accuracy=float(result.statistic), accuracy_low=float(low), accuracy_high=float(high)) | counts
 
 # %% ../nbs/43_classifiers.ipynb #82550287
 def check_clips(
@@ -323,7 +337,7 @@ def fit_clips(
         figures |= dict(validation_accuracy=history.best["val_accuracy"], n_validation=len(history.validation))
     if aside.sizes["sample"]:
         told = answers(network, aside["image"].values[..., None])
-        figures |= recording_accuracy(told, classes, aside) | dict(n_groups=len(np.unique(aside["group"].values)))
+        figures |= recording_accuracy(told, classes, aside)
     return Classifier(network, classes, config, figures)
 
 # %% ../nbs/43_classifiers.ipynb #2c58cb09
@@ -348,8 +362,8 @@ def clips_of(
     *,
     rate: int | None = None,  # Hz, of a waveform
     channel: int | None = None,  # of a file with several, counted from 0
-) -> tuple:  # images float32 (n, frequency, time, 1), starts (n,) s, seconds by which the last was padded; raises ScorecamError
-    "A recording as the clips that a classifier names; one without any sound is a picture of one level."
+) -> tuple:  # images float32 (n, frequency, time, 1), starts (n,) s, heard bool (n,): those with a say, seconds by which the last was padded
+    "A recording as the clips that a classifier names; one without any sound is a picture of one level. ScorecamError where all are."
     named = isinstance(recording, str | Path)
     if named:
         check_rate(info := audio_info(recording), config)
@@ -357,17 +371,19 @@ def clips_of(
     try:
         sound = resample(check_waveform(recording, rate, config), rate, config.sample_rate)
         starts, images = consecutive(sound.size, config), []
-        for start in starts:
+        clips = [sound[start : start + config.samples] for start in starts]
+        for clip in clips:
             try:
-                images.append(clip_image(sound[start : start + config.samples], config))
+                images.append(clip_image(clip, config))
             except ScorecamError:  # silence
                 images.append(np.full((config.n_frequency, config.n_time), getattr(config, "background", "") == "white", "float32"))
-        if not np.ptp(images, axis=(1, 2)).any():
+        heard = loud_clips(clips) & (np.ptp(images, axis=(1, 2)) > 0)
+        if not heard.any():
             raise ScorecamError("no sound in the band of the model: take another recording")
     except ScorecamError as error:
         raise ScorecamError(f"{info.path}: {error}") if named else error
     padded = float(max(0, starts[-1] + config.samples - sound.size) / config.sample_rate)
-    return np.stack(images)[..., None], starts / config.sample_rate, padded
+    return np.stack(images)[..., None], starts / config.sample_rate, heard, padded
 
 # %% ../nbs/43_classifiers.ipynb #4c9a2c88
 def along_time(
@@ -397,20 +413,21 @@ def clips_header(
     classifier: Classifier,
     images: np.ndarray,  # float32 (n, frequency, time, 1)
     starts: np.ndarray,  # (n,) s
+    heard: np.ndarray,  # bool (n,): those with a say
     *,
-    label,  # the class to explain; None: the most probable one
+    target: int | None,  # index of the class to explain; None: the most probable one
     **attrs,  # of the recording
-) -> xr.Dataset:  # spectrogram (dB) over (frequency, time), tile_label over tile
+) -> xr.Dataset:  # spectrogram (dB) over (frequency, time), tile_label over tile ("": without a say)
     "Coordinates, levels and attributes of a recording's explanation."
     shares, config = classifier.predict_proba(images), classifier.config
-    mean = shares[np.ptp(images, axis=(1, 2, 3)) > 0].mean(axis=0)
-    target = int(mean.argmax() if label is None else class_index(classifier.classes, label))
+    mean = shares[heard].mean(axis=0)
+    target = int(mean.argmax()) if target is None else target
     level = along_time(clip_level(images, config), starts, config)
     against = "the loudest pixel" if isinstance(config, MelConfig) else "the level that 1 % of the pixels exceed"
     header = xr.Dataset(
         {
             "spectrogram": (("frequency", "time"), level, dict(units=f"dB re {against}, of each clip")),
-            "tile_label": ("tile", np.array(classifier.classes, object)[shares.argmax(axis=1)]),
+            "tile_label": ("tile", np.where(heard, np.array(classifier.classes, object)[shares.argmax(axis=1)], "")),
         },
         coords=dict(frequency=config.frequencies, time=np.arange(level.shape[1]) * config.seconds_per_frame, tile=starts),
         attrs=dict(label=classifier.classes[target], probability=float(mean[target]), model_id=classifier.model_id, version=__version__, config=config.to_json(), **attrs),
@@ -420,6 +437,20 @@ def clips_header(
     return header
 
 # %% ../nbs/43_classifiers.ipynb #829a5d83
+def warn_of_clips(
+    recording: str,  # its name
+    *,
+    padded_seconds: float,  # s, of the last clip
+    quiet_clips: int,  # without a say
+    clips: int,  # all
+) -> None:
+    "Warns of a recording's clips that are padded or have no say."
+    if padded_seconds:
+        warnings.warn(f"{recording}: its last clip is padded by {padded_seconds:.2g} s, with what silence looks like in it", stacklevel=3)
+    if quiet_clips:
+        warnings.warn(f"{recording}: {quiet_clips} of its {clips} clips are quiet (40 dB below the loudest, or more) and left out", stacklevel=3)
+
+# %% ../nbs/43_classifiers.ipynb #7569f872
 def explain_clips(
     classifier: Classifier,
     recording,  # path, or float32 (samples,)
@@ -434,15 +465,13 @@ def explain_clips(
     "What in a recording makes a classifier of clips say a class, by several explainers."
     network, config = classifier.network, classifier.config
     methods = check_explainers(network, methods, layer)
-    target = None if label is None else class_index(classifier.classes, label)
-    images, starts, padded = clips_of(recording, config, rate=rate, channel=channel)
-    name, heard = Path(recording).name if isinstance(recording, str | Path) else "waveform", np.ptp(images, axis=(1, 2, 3)) > 0
-    told = dict(recording=name, padded_seconds=padded, silent_clips=int((~heard).sum()))
-    result = clips_header(classifier, images, starts, label=label, **told)
-    target = class_index(classifier.classes, result.attrs["label"])
-    for amount, what in ((padded, f"its last clip is padded by {padded:.2g} s, with what silence looks like in it"), (told["silent_clips"], f"{told['silent_clips']} of its {len(starts)} clips are silent and left out")):
-        if amount:
-            warnings.warn(f"{name}: {what}", stacklevel=2)
+    target = None if label is None else int(class_index(classifier.classes, label))
+    images, starts, heard, padded = clips_of(recording, config, rate=rate, channel=channel)
+    name = Path(recording).name if isinstance(recording, str | Path) else "waveform"
+    told = dict(recording=name, padded_seconds=padded, quiet_clips=int((~heard).sum()))
+    warn_of_clips(**told, clips=len(starts))
+    result = clips_header(classifier, images, starts, heard, target=target, **told)
+    target = classifier.classes.index(result.attrs["label"])
     maps = np.zeros((len(methods), *images.shape[:3]), "float32")
     with progress(desc="explaining", total=int(heard.sum()) * len(methods), disable=not show_progress) as bar:
         maps[:, heard] = explained_images(network, images[heard], target, methods, layer=layer, bar=bar)

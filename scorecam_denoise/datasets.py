@@ -3,8 +3,9 @@
 # %% auto #0
 __all__ = ['SOUND_ENDINGS', 'RAVEN_COLUMNS', 'truth_entry', 'make_windows', 'check_pictures', 'config_of', 'files_in',
            'class_folders', 'recording_names', 'group_of', 'copies', 'recording_windows', 'read_files', 'check_groups',
-           'saved_scene', 'load_folder', 'clip_starts', 'cut_clips', 'clip_labels', 'read_clips', 'share_out', 'strata',
-           'grouped_split', 'check_table', 'write_raven', 'read_raven', 'write_audacity', 'read_audacity']
+           'saved_scene', 'load_folder', 'clip_starts', 'loud_clips', 'cut_clips', 'clip_labels', 'read_clips',
+           'share_out', 'strata', 'grouped_split', 'check_table', 'write_raven', 'read_raven', 'write_audacity',
+           'read_audacity']
 
 # %% ../nbs/11_datasets.ipynb #bd0150d4
 import json
@@ -278,6 +279,14 @@ def clip_starts(
     return np.append(starts, starts[-1] + step) if more else starts
 
 # %% ../nbs/11_datasets.ipynb #7daea4b5
+def loud_clips(
+    clips: Iterable[np.ndarray],  # n of (samples,), of one recording
+) -> np.ndarray:  # bool (n,)
+    "Which clips are at most 40 dB below the loudest one, by their mean power."
+    level = np.array([np.mean(clip**2, dtype=float) for clip in clips])
+    return level >= level.max() * 1e-4
+
+# %% ../nbs/11_datasets.ipynb #96578c80
 def cut_clips(
     path: Path,  # of a sound file
     config: MelConfig | SongConfig,
@@ -293,8 +302,7 @@ def cut_clips(
         raise ScorecamError(f"{path}: lasts {info.seconds:.2f} s: expected {config.tile_seconds:g} s or more")
     starts = clip_starts(sound.size, config, max(1, round(step * config.sample_rate)))
     clips = [sound[start : start + config.samples] for start in starts]
-    level = np.array([np.mean(clip**2, dtype=float) for clip in clips])
-    loud = np.flatnonzero(level >= level.max() * 1e-4)
+    loud = np.flatnonzero(loud_clips(clips))
     images = np.stack([clip_image(clips[n], config) for n in loud])
     filled = np.array([round(config.n_time * clips[n].size / config.samples) for n in loud])
     return {"images": images, "start": starts[loud] / config.sample_rate, "padded": filled < config.n_time}

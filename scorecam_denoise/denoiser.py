@@ -183,7 +183,7 @@ def load_denoiser(
     "Reads a denoiser that was saved; ScorecamError where the folder is damaged or none of ours."
     folder, remedy = Path(folder), "give a folder that ScoreCAMDenoiser.save or `scorecam-denoise train` has written"
     if (folder / "classifier.json").is_file():
-        what = "`scorecam-denoise info` tells what it is and how good, `explain` what it goes by"
+        what = "`scorecam-denoise info` tells its accuracy, `explain` shows what it goes by"
         raise ScorecamError(f"{folder} holds a classifier of clips, which takes no sound apart: {what}; for signatures train without --classifier")
     if not (folder / "denoiser.json").is_file():
         raise ScorecamError(f"{folder} is no saved model (no denoiser.json): {remedy}")
@@ -813,6 +813,7 @@ def explained_blocks(
     layer: str | None,  # None: the denoiser's, or the image itself
     *,
     tiles: int,  # how many there will be, for the progress bar
+    show_progress: bool,
 ) -> Iterator[tuple]:  # spectra (n_fft // 2 + 1, frames), maps (methods, frequency, frames), flat tiles so far (methods,)
     "The maps along a recording."
     config, flat = denoiser.config_, np.zeros(len(methods), int)
@@ -823,7 +824,7 @@ def explained_blocks(
         flat[:] += (~maps.any(axis=(2, 3))).sum(axis=1)
         return block, np.concatenate(maps, axis=1)
 
-    with progress(desc="explaining", total=tiles * len(methods), disable=not denoiser.verbose) as bar:
+    with progress(desc="explaining", total=tiles * len(methods), disable=not show_progress) as bar:
         for spectrum, stacked in merge_blocks(map(explained_block, blocks), config):
             yield spectrum, np.stack(np.split(stacked, len(methods))), flat.copy()
 
@@ -837,16 +838,20 @@ def explain_recording(
     rate: int | None = None,  # Hz, needed where `recording` is an array
     channel: int | None = None,  # counted from 0; needed where a file has several
     label=None,  # the class to explain; None: the most probable one
+    show_progress: bool | None = None,  # None: as the denoiser's verbose; of a classifier True
 ) -> xr.Dataset:  # saliency [0, 1] over (explainer, frequency, time), spectrogram (dB) over (frequency, time), flat_tiles (explainer)
     "What in a recording makes a model say a class, by several explainers."
-    if not isinstance(model, Classifier):
-        check_is_fitted(model, "model_")
-    methods = check_methods(model, methods, layer, label)
+    options = dict(rate=rate, channel=channel, label=label)
     if isinstance(model, Classifier):
-        return explain_clips(model, recording, methods=methods, layer=layer, rate=rate, channel=channel, label=label)
-    header, _, blocks, *_ = prepare(model, recording, rate=rate, channel=channel, label=label)
+        options |= dict(layer=layer, show_progress=show_progress is None or show_progress) | ({} if methods is None else dict(methods=methods))
+        return explain_clips(model, recording, **options)
+    check_is_fitted(model, "model_")
+    methods = check_methods(model, methods, layer)
+    show_progress = model.verbose if show_progress is None else show_progress
+    header, _, blocks, *_ = prepare(model, recording, **options)
     target = int(class_index(model.classes_, header.attrs["label"]))
-    spectra, maps, flat = zip(*explained_blocks(model, blocks(), target, methods, layer, tiles=header.sizes["tile"]))
+    stream = explained_blocks(model, blocks(), target, methods, layer, tiles=header.sizes["tile"], show_progress=show_progress)
+    spectra, maps, flat = zip(*stream)
     level = np.concatenate([level_db(spectrum, model.config_) for spectrum in spectra], axis=1).astype("float32")
     header["spectrogram"] = (("frequency", "time"), level, picture_attrs("spectrogram", None))
     header["saliency"] = (("explainer", "frequency", "time"), np.concatenate(maps, axis=2), dict(units="1"))

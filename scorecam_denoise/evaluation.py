@@ -587,7 +587,10 @@ def breath_network(
 SONGS = dict(epochs=18, batch_size=16, learning_rate=3e-4, patience=18, validation_fraction=0.15, strangers=0.0, n_bands=0)  # of `fit_classifier`
 LONGER = SONGS | dict(epochs=40, patience=40)  # for fewer clips: as many steps
 FEW_MALES = dict(birds=12, clips=40)  # of `song_windows`
-SIZES = {"quarter width": (4, 8, 16, 32, 64), "half width": (8, 16, 32, 64, 128), "half width, three blocks": (8, 16, 32), "half width, four blocks": (8, 16, 32, 64)}  # other filters of `song_cnn`
+SIZES = {  # other filters of `song_cnn`
+    "quarter width": (4, 8, 16, 32, 64), "half width": (8, 16, 32, 64, 128),
+    "half width, three blocks": (8, 16, 32), "half width, four blocks": (8, 16, 32, 64),
+}  # fmt: skip
 
 # %% ../nbs/60_evaluation.ipynb #e6c339a6
 def song_windows(
@@ -608,9 +611,18 @@ def song_windows(
     if not os.environ.get("SCORECAM_DATA"):
         raise ScorecamError("data 'recorded' need real recordings: set SCORECAM_DATA to a folder that holds acrocephalus")
     home = Path(os.environ["SCORECAM_DATA"], "acrocephalus")
-    by = pd.read_csv(home / "metadata.csv").set_index("file")["recordist"].str.strip()
-    read = lambda: read_clips(home, config=small, group=lambda file: by[file.relative_to(home).as_posix()], channel=0, show_progress=False)
-    return kept_windows(Path(folder) / f"warblers-{digest(small.to_json(), by.to_dict())}.nc", read)
+    try:
+        by = pd.read_csv(home / "metadata.csv").set_index("file")["recordist"].str.strip().to_dict()
+    except (OSError, KeyError, ValueError) as error:
+        raise ScorecamError(f"{home / 'metadata.csv'}: expected a table with the columns file and recordist") from error
+
+    def recordist(file: Path) -> str:
+        if (name := file.relative_to(home).as_posix()) not in by:
+            raise ScorecamError(f"{home / 'metadata.csv'} does not name {name}: add it with its recordist")
+        return by[name]
+
+    read = lambda: read_clips(home, config=small, group=recordist, channel=0, show_progress=False)
+    return kept_windows(Path(folder) / f"warblers-{digest(small.to_json(), by)}.nc", read)
 
 # %% ../nbs/60_evaluation.ipynb #0f770673
 def song_folds(
@@ -623,7 +635,7 @@ def song_folds(
     "Parts of the clips, with as even a share of each class as can be."
     kind = StratifiedGroupKFold if apart else StratifiedKFold
     labels, groups = windows["label"].values, windows["group"].values
-    return [part for _, part in kind(n, shuffle=True, random_state=seed).split(labels, labels, groups)]
+    return [part for _, part in kind(n, shuffle=True, random_state=seed).split(labels, labels, groups if apart else None)]
 
 # %% ../nbs/60_evaluation.ipynb #ced444fe
 def song_network(

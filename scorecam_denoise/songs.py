@@ -4,12 +4,12 @@
 
 # %% auto #0
 __all__ = ['SHAPES', 'DIALECTS', 'SYLLABLES', 'TELLING', 'SongSettings', 'note', 'Syllable', 'Male', 'draw_syllables',
-           'draw_male', 'sing', 'draw_song_of', 'wind', 'insects', 'other_birds', 'render_song', 'song_truth',
+           'draw_male', 'sing', 'sing_song', 'wind', 'insects', 'other_birds', 'render_song', 'song_truth',
            'song_settings', 'song_clips', 'simulate_songs', 'on_background']
 
 # %% ../nbs/13_songs.ipynb #3f3f35e8
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,7 @@ from scipy.fft import irfft, rfft
 from .core import ScorecamError, check_whole, progress
 from .datasets import make_windows
 from .scene import ClipScene, draw_response, draw_transfer, lasting, own_pixels, shaped_noise
-from .spectrogram import SONG_CONFIGS, SongConfig, cast_field, draw_song, song_power
+from .spectrogram import SONG_CONFIGS, SongConfig, any_config, cast_field, draw_song, song_power
 
 # %% ../nbs/13_songs.ipynb #db36152c
 @dataclass(frozen=True)
@@ -152,7 +152,7 @@ def sing(
     return sound * np.float32(10 ** (rng.normal(0, 2) / 20))
 
 # %% ../nbs/13_songs.ipynb #cb5b44b6
-def draw_song_of(
+def sing_song(
     rng: np.random.Generator,  # source of randomness
     male: Male,
     number: int,  # of the song in his repertoire
@@ -228,7 +228,7 @@ def render_song(
     config: SongConfig,
 ) -> tuple:  # stems (name → float32 (samples,)), list of (type, start, end) s, SNR (dB)
     "Draw the sounds of a clip."
-    snr, (whole, events) = rng.uniform(*settings.snr_db), draw_song_of(rng, male, number, config)
+    snr, (whole, events) = rng.uniform(*settings.snr_db), sing_song(rng, male, number, config)
     recorded = lambda sound: irfft(rfft(sound, 2 * (len(male.transfer) - 1)) * male.transfer)[: config.samples].astype(np.float32)
     song, air = recorded(whole), wind(rng, male.wind, config)
     power, ground = song_power(song, config), song_power(air, config)
@@ -274,6 +274,8 @@ def song_settings(
     rules |= {name: (rising + ", above 0", 0 < getattr(chosen, name)[0] <= getattr(chosen, name)[1]) for name in positive}
     rules |= {"insects": ("a probability, 0 to 1", 0 <= chosen.insects <= 1), "others": ("0 calls or more", chosen.others >= 0)}
     rules |= {"songs": ("2 or more", chosen.songs >= 2), "own_db": ("more than 0 dB", chosen.own_db > 0)}
+    lowest = min(chosen.whistle_hz[0], chosen.centre_hz[0] * 2 ** (-chosen.octaves[1] / 2)) / 1.05
+    rules |= {"fmin": (f"the lowest note, {lowest:.0f} Hz, or less", lowest >= config.fmin)}
     highest = max(chosen.whistle_hz[1] * 1.05, chosen.centre_hz[1] * 2 ** (chosen.octaves[1] / 2) * 1.05)
     rules |= {"fmax": (f"a band and half a rate above the highest note, {highest:.0f} Hz", highest <= config.fmax), "seconds": ("clips of 3 s or more", config.seconds >= 3)}
     for name, (rule, holds) in rules.items():
@@ -318,8 +320,8 @@ def simulate_songs(
     check_whole(birds=birds, clips=clips)
     check_whole(0, seed=seed)
     every = [f"{tuple(DIALECTS)[b % 2]}{b // 2:03d}" for b in range(birds)]
-    if groups is not None and (not set(groups) or set(groups) - set(every)):
-        raise ScorecamError(f"groups {', '.join(sorted(set(groups) - set(every))) or 'of no male'}: expected some of {every[0]} to {every[-1]}")
+    if groups is not None and (isinstance(groups, str) or not set(groups) or set(groups) - set(every)):
+        raise ScorecamError(f"groups={groups!r}: expected a set with some of {every[0]} to {every[-1]}")
     audio, all_stems, rows, events = {}, {}, [], []
     drawn = song_clips(birds, clips, seed, groups, chosen, config)
     for male, recording, number, (stems, sung, snr) in progress(drawn, desc="simulating", total=len(every if groups is None else set(groups)) * clips):
@@ -341,12 +343,16 @@ def on_background(
     windows: xr.Dataset,  # labelled windows drawn on black
     background: str,  # "black", "white", or "mixed": each by lot
     seed: int = 0,  # of the lot
-) -> xr.Dataset:  # raises ScorecamError for another background
+) -> xr.Dataset:  # with white (sample,); raises ScorecamError for another background, and where windows are not on black
     "Windows with their pictures drawn on another background."
     if background not in ("black", "white", "mixed"):
         raise ScorecamError(f"background {background!r}: expected 'black', 'white' or 'mixed'")
+    config = any_config(windows.attrs.get("config", "{}"))
+    if getattr(config, "background", None) != "black" or "white" in windows.coords:
+        raise ScorecamError("windows that are no song pictures on black, or turned already: expected those of simulate_songs, or of read_clips with a SongConfig")
     n = windows.sizes["sample"]
     white = np.random.default_rng(seed).permutation(n) < n / 2 if background == "mixed" else np.full(n, background == "white")
     image = windows["image"]
     turned = image.where(~xr.DataArray(white, dims="sample"), 1 - image).astype("float32")
-    return windows.assign(image=turned).assign_coords(white=("sample", white))
+    config = replace(config, background="white") if background == "white" else config
+    return windows.assign(image=turned).assign_coords(white=("sample", white)).assign_attrs(config=config.to_json())

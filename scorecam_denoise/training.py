@@ -133,10 +133,12 @@ def augmented(
     "Copies of images as they might have been."
     if stretch:
         images = stretch_frequency(images, rng, tolerance=stretch, first_row=first_row)
-    images = add_strangers(roll_time(images, rng), rng, share=strangers, first_row=first_row)
+    images = roll_time(images, rng)
+    if strangers:
+        images = add_strangers(images, rng, share=strangers, first_row=first_row)
     if gain or noise:
         images = change_level(images, rng, gain=gain, noise=noise)
-    return mask_bands(images, rng, n_bands=n_bands, band_width=band_width)
+    return mask_bands(images, rng, n_bands=n_bands, band_width=band_width) if n_bands else images
 
 # %% ../nbs/21_training.ipynb #63585234
 def with_silence(

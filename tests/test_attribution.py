@@ -498,6 +498,24 @@ def test_layers_without_a_rule_are_named(kind, nested):
     assert len(unknown_layers(network)) == 1
 
 
+@pytest.mark.parametrize("depth", [1, 2])
+def test_the_last_layer_of_a_network_inside_another_is_named_too(depth):
+    inner = keras.Sequential([keras.Input((12, 16, 2)), L.Conv2D(4, 3, activation="relu"), L.LayerNormalization(name="odd")])
+    for _ in range(depth):
+        image = keras.Input((12, 16, 2))
+        inner = keras.Model(image, inner(image))
+    network = keras.Sequential([inner, L.Flatten(), L.Dense(3, "softmax", kernel_initializer=keras.initializers.RandomNormal(0, 1))])
+    assert unknown_layers(network) == ["odd (LayerNormalization)"]
+    with pytest.raises(ScorecamError, match="it has no rule for odd .LayerNormalization.: take"):
+        deeplift(network, 3 * noise(2, 12, 16, 2), 0)
+
+
+def test_the_output_of_a_nested_network_is_the_output_and_needs_no_rule():
+    image = keras.Input((12, 16, 2))
+    network = keras.Model(image, keras.Sequential([L.Flatten(), L.Dense(3), L.Softmax()])(L.Conv2D(4, 3, activation="relu")(image)))
+    assert not unknown_layers(network)
+
+
 def test_a_layer_without_a_rule_that_does_no_harm_is_no_error():
     network = stack(L.RandomFlip(name="odd"), L.Conv2D(4, 3, activation="relu"))
     assert unknown_layers(network) == ["odd (RandomFlip)"] and deeplift(network, noise(2, 12, 16, 2), 0).any()

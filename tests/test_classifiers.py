@@ -16,10 +16,10 @@ from machines import denoiser
 import scorecam_denoise
 from scorecam_denoise.attribution import AT_IMAGE, ATTRIBUTIONS, grad_cam
 from scorecam_denoise.classifiers import (
-    Classifier, along_time, check_explainers, class_index, clips_of, explain_clips, explain_images, fit_clips, hold_out, recording_accuracy,
+    Classifier, along_time, check_explainers, class_index, clips_of, explain_clips, explain_images, fit_clips, hold_out, recording_accuracy, weights_id,
 )
 from scorecam_denoise.core import ScorecamError
-from scorecam_denoise.datasets import make_windows
+from scorecam_denoise.datasets import make_windows, read_clips
 from scorecam_denoise.denoiser import ScoreCAMDenoiser, check_methods, explain_recording, load_model
 from scorecam_denoise.networks import song_cnn
 from scorecam_denoise.spectrogram import MelConfig, SongConfig, clip_image
@@ -74,6 +74,12 @@ def test_figures_are_of_groups_that_were_not_learnt_from():
     expected = recording_accuracy(known.predict_proba(aside["image"].values[..., None]), known.classes, aside)
     assert expected.items() <= known.figures.items() and known.figures["accuracy"] > 0.8
     assert not set(learn.group.values) & set(aside.group.values)
+
+
+def test_recordings_of_one_bird_are_counted_as_one_group():
+    windows = clips(range(4)).assign_coords(group=("sample", ["ada"] * 2 + ["bo"] * 2 + ["cy"] * 4))
+    figures = recording_accuracy(np.tile([0.9, 0.1], (8, 1)), ("down", "up"), windows)
+    assert (figures["accuracy"], figures["n_recordings"], figures["n_groups"]) == (0.5, 8, 3)
 
 
 def test_the_same_seed_trains_the_same_classifier():
@@ -155,6 +161,24 @@ def test_an_id_is_of_weights_classes_and_settings_together():
     assert len({known.model_id, *(other.model_id for other in others)}) == 4
 
 
+def test_an_id_tells_apart_what_would_run_together():
+    ids = [Classifier(birds().network, classes, CONFIG).model_id for classes in (("ab", "c"), ("a", "bc"))]
+    assert ids[0] != ids[1] and weights_id(birds().network) not in ids
+
+
+@pytest.mark.parametrize("value", [object(), {"confusion": {1, 2}}, SMALL, {(0, 1): 2}, np.array([object()])], ids=["object", "set", "function", "key", "array"])
+def test_a_figure_that_cannot_be_written_is_named_before_anything_is(tmp_path, value):
+    known = Classifier(birds().network, ("down", "up"), CONFIG, {"accuracy": 0.5, "trained_on": value})
+    with pytest.raises(ScorecamError, match="figure 'trained_on' is .*expected numbers, text, arrays"):
+        known.save(tmp_path / "model")
+    assert not list(tmp_path.iterdir())
+
+
+def test_figures_of_numpy_are_written_as_numbers(tmp_path):
+    known = Classifier(birds().network, ("down", "up"), CONFIG, {"accuracy": np.float32(0.5), "confusion": np.eye(2, dtype=int)})
+    assert Classifier.load(known.save(tmp_path / "model")).figures == {"accuracy": 0.5, "confusion": [[1, 0], [0, 1]]}
+
+
 def test_an_interrupted_save_leaves_the_old_model_whole(tmp_path, monkeypatch):
     folder = birds().save(tmp_path / "model")
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
@@ -229,16 +253,16 @@ def test_a_folder_tells_which_kind_of_model_it_holds(tmp_path):
 
 def test_clips_follow_each_other_and_what_remains_is_padded():
     sound = song("up", 1, seconds=2.25)
-    images, starts, padded = clips_of(sound, CONFIG, rate=24_000)
+    images, starts, _, padded = clips_of(sound, CONFIG, rate=24_000)
     assert images.shape == (3, 40, 60, 1) and starts.tolist() == [0, 1, 2] and padded == 0.75
     assert np.array_equal(images[1, ..., 0], clip_image(sound[24_000:48_000], CONFIG)) and np.array_equal(images[2, ..., 0], clip_image(sound[48_000:], CONFIG))
     assert np.ptp(images[2, :, 15:]) == 0 and images[2, 0, 20, 0] == pytest.approx(np.median(images[2, :, :15]))
-    assert clips_of(sound[:24_010], CONFIG, rate=24_000)[2] == 0  # less than a window is no clip
+    assert clips_of(sound[:24_010], CONFIG, rate=24_000)[3] == 0  # less than a window is no clip
 
 
 def test_the_last_clip_of_a_mel_network_is_taken_from_the_end():
     sound = song("up", 1, seconds=2.5, rate=16_000)
-    images, starts, padded = clips_of(sound, MEL, rate=16_000)
+    images, starts, _, padded = clips_of(sound, MEL, rate=16_000)
     assert starts.tolist() == [0, 1, 1.5] and padded == 0 and np.array_equal(images[2, ..., 0], clip_image(sound[-16_000:], MEL))
 
 
@@ -278,7 +302,7 @@ def test_one_call_explains_either_kind_of_model(tmp_path):
     assert result.frequency.units == "Hz" and result.time.units == result.tile.units == "s" and "each clip" in result.spectrogram.units
     about = result.attrs
     assert about["label"] == "up" and about["probability"] > 0.5 and about["recording"] == "up.wav" and about["model_id"] == birds().model_id
-    assert about["padded_seconds"] == 0 and about["silent_clips"] == 0 and SongConfig.from_json(about["config"]) == CONFIG
+    assert about["padded_seconds"] == 0 and about["quiet_clips"] == 0 and SongConfig.from_json(about["config"]) == CONFIG
     assert result.tile_label.values.tolist() == ["up", "up"] and result.tile.values.tolist() == [0, 1] and result.flat_tiles.values.tolist() == [0]
 
 
@@ -291,7 +315,7 @@ def test_any_explainer_of_the_registry_explains_clips(method):
 
 def test_maps_are_the_networks_own_clip_by_clip():
     sound = song("up", 62, seconds=20)
-    images, starts, _ = clips_of(sound, CONFIG, rate=24_000)
+    images, starts, *_ = clips_of(sound, CONFIG, rate=24_000)
     result = quiet(birds(), sound, rate=24_000, methods=["saliency", "grad-cam"], label="down")
     assert result.attrs["label"] == "down" and result.attrs["probability"] < 0.5 and len(starts) == 20
     assert np.allclose(result.saliency[1], along_time(grad_cam(birds().network, images, 0), starts, CONFIG), atol=1e-5)
@@ -312,15 +336,38 @@ def test_padding_is_said():
         explain_clips(birds(), song("up", 64), rate=24_000, show_progress=False)
 
 
-def test_silent_clips_keep_their_place_and_have_no_say():
+@pytest.mark.parametrize("factor", [0, 0.003])
+def test_quiet_clips_keep_their_place_and_have_no_say(factor):
     sound = song("up", 65, seconds=3)
     alone = quiet(birds(), np.delete(sound, slice(24_000, 48_000)), rate=24_000)
-    sound[24_000:48_000] = 0
-    with pytest.warns(UserWarning, match="1 of its 3 clips are silent and left out"):
+    sound[24_000:48_000] = factor * song("down", 65)
+    with pytest.warns(UserWarning, match="1 of its 3 clips are quiet .40 dB below the loudest, or more. and left out"):
         result = explain_clips(birds(), sound, rate=24_000, show_progress=False)
-    assert result.attrs["silent_clips"] == 1 and result.attrs["probability"] == pytest.approx(alone.attrs["probability"])
-    assert not result.saliency[..., 60:120].any() and (result.spectrogram[:, 60:120] == -40).all() and result.flat_tiles.values.tolist() == [0]
+    assert result.attrs["quiet_clips"] == 1 and result.attrs["probability"] == pytest.approx(alone.attrs["probability"])
+    assert result.tile_label.values.tolist() == ["up", "", "up"]
+    assert not result.saliency[..., 60:120].any() and result.flat_tiles.values.tolist() == [0]
+    assert (result.spectrogram[:, 60:120] == -40).all() == (factor == 0)
     assert np.allclose(result.saliency[..., 120:], alone.saliency[..., 60:], atol=1e-5)
+
+
+def test_the_same_clips_have_a_say_that_are_learnt_from(tmp_path):
+    loudness = np.repeat([1, 0.02, 0.005, 1e-4, 0.3], 24_000)
+    sound = song("up", 68, seconds=5) * loudness.astype("float32")
+    (tmp_path / "up").mkdir()
+    soundfile.write(tmp_path / "up" / "fading.wav", sound, 24_000, subtype="FLOAT")
+    read = read_clips(tmp_path, config=CONFIG, show_progress=False)
+    images, starts, heard, _ = clips_of(tmp_path / "up" / "fading.wav", CONFIG)
+    assert starts[heard].tolist() == read.start.values.tolist() == [0, 1, 4] and np.array_equal(images[heard, ..., 0], read.image.values)
+
+
+def test_warnings_come_once_for_a_recording_whatever_its_length():
+    sound = song("up", 69, seconds=12.5)
+    sound[24_000:96_000] = 0
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        explain_clips(birds(), sound, rate=24_000, show_progress=False, methods=["grad-cam", "saliency"])
+    assert [str(one.message).partition(": ")[2][:14] for one in told] == ["its last clip ", "3 of its 13 cl"]
+    assert {one.filename for one in told} == {__file__}
 
 
 def test_a_mel_networks_clips_overlap_at_the_end():
@@ -351,6 +398,25 @@ def test_a_package_that_is_missing_is_told_before_anything_is_read(tmp_path, mon
 @pytest.mark.parametrize("method", ATTRIBUTIONS)
 def test_any_explainer_can_be_checked_without_an_image(method):
     assert check_methods(denoiser(), [method, method]) == [method] == check_methods(birds(), method)
+
+
+@pytest.mark.parametrize("asked, shown", [(None, True), (True, True), (False, False)])
+def test_a_bar_of_a_classifier_is_shown_unless_it_is_not_wanted(monkeypatch, asked, shown):
+    seen = []
+    bar = scorecam_denoise.classifiers.progress
+    monkeypatch.setattr("scorecam_denoise.classifiers.progress", lambda *given, **options: seen.append(not options["disable"]) or bar(*given, **options | dict(disable=True)))
+    explain_recording(birds(), song("up", 70), rate=24_000, show_progress=asked)
+    assert seen == [shown]
+
+
+def test_methods_and_label_are_checked_once(monkeypatch):
+    seen = []
+    for name in ("check_explainers", "class_index"):
+        check = getattr(scorecam_denoise.classifiers, name)
+        for module in ("classifiers", "denoiser"):
+            monkeypatch.setattr(f"scorecam_denoise.{module}.{name}", lambda *given, name=name, check=check, **options: seen.append(name) or check(*given, **options))
+    explain_recording(birds(), song("up", 71), rate=24_000, label="up", show_progress=False)
+    assert seen == ["check_explainers", "class_index"]
 
 
 def test_without_a_method_a_model_has_its_own():

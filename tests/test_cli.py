@@ -20,7 +20,7 @@ from machines import sound, trained
 
 from scorecam_denoise.attribution import saliency
 from scorecam_denoise.classifiers import Classifier
-from scorecam_denoise.cli import clip_settings, embedded, explained_picture, main, report, table_html, wav_bytes
+from scorecam_denoise.cli import accuracy_line, clip_settings, embedded, explained_picture, main, report, table_html, wav_bytes
 from scorecam_denoise.core import ScorecamError
 from scorecam_denoise.datasets import read_raven
 from scorecam_denoise.denoiser import ScoreCAMDenoiser
@@ -268,6 +268,13 @@ def test_a_classifier_of_clips_is_trained_and_told_of(capsys):
     assert f"classifier {known.model_id}" in out and known.network.name == "song_cnn" and known.config.db_range == (-20, 5)
 
 
+def test_recordings_of_one_group_are_told_beside_the_interval():
+    figures = dict(accuracy=0.5, accuracy_low=0.2, accuracy_high=0.8, n_recordings=8)
+    plain = "  accuracy on 8 recordings never trained on: 50.0% (95 % interval 20.0%–80.0%)"
+    assert accuracy_line(figures) == accuracy_line(figures | dict(n_groups=8)) == plain
+    assert accuracy_line(figures | dict(n_groups=3)) == "  accuracy on 8 recordings of 3 groups never trained on: 50.0% (95 % interval 20.0%–80.0%; the interval takes recordings as independent)"
+
+
 def test_the_same_seed_trains_the_same_classifier_and_the_thesis_network_for_mel(tmp_path, capsys):
     (tmp_path / "mel.json").write_text(json.dumps(dict(sample_rate=2000, n_fft=200, hop_length=50, fmin=50, fmax=900, n_time=40)))
     for name in ("first", "second"):
@@ -305,7 +312,7 @@ def test_what_a_classifier_cannot_do_is_one_clear_line(verb, given, tmp_path, ca
     monkeypatch.chdir(tmp_path)
     assert run(verb, model, *given) == 2
     out, err = capsys.readouterr()
-    assert re.fullmatch("error: .*clips holds a classifier of clips.*`scorecam-denoise info` .*`explain` .*", err.strip()) and not out and not list(tmp_path.iterdir())
+    assert re.fullmatch("error: .*clips holds a classifier of clips.*`scorecam-denoise info` tells its accuracy, `explain` .*", err.strip()) and not out and not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("options, message", [

@@ -316,6 +316,12 @@ def test_a_pause_at_the_end_of_a_song_is_no_clip(songs):
     assert "north/pause" not in json.loads(windows.attrs["padded"])
 
 
+@pytest.mark.parametrize("down_db, loud", [(0, True), (39.9, True), (40.1, False), (200, False)])
+def test_clips_are_loud_down_to_40_db_below_the_loudest(down_db, loud):
+    clip = noise(1, 4, 24_000)
+    assert ds.loud_clips([clip, clip[:9000] * 0, clip * 10 ** (-down_db / 20)]).tolist() == [True, False, loud]
+
+
 @pytest.mark.parametrize("labels, options, reason", [
     ({"cough": "positive", "laughter": "negative"}, {}, "no folder laughter: expected some of cough, sneeze, speech"),
     ({}, {}, "labels name no folder"), ({"cough": "positive"}, {"step": 0}, "step=0"), (None, {"step": "fast"}, "step='fast'"),

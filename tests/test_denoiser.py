@@ -14,7 +14,7 @@ from sklearn.base import clone
 from scorecam_denoise.attribution import ATTRIBUTIONS
 from scorecam_denoise.core import ScorecamError
 from scorecam_denoise.denoiser import (
-    ScoreCAMDenoiser, class_index, class_masks_for, class_shares, explain, labelled, learn_line_weight, write_result,
+    ScoreCAMDenoiser, class_index, class_masks_for, class_shares, explain, explain_recording, labelled, learn_line_weight, write_result,
 )  # fmt: skip
 from scorecam_denoise.masks import at_peaks, overlay
 from scorecam_denoise.representatives import answers
@@ -137,6 +137,23 @@ def test_the_result_of_a_recording():
     assert np.nanmax(abs(result.signature - result.spectrogram)) == 0
     assert set(result.tile_label.values) <= set(TONES)
     assert result.mask.values[bins("pump")].mean() > 2 * result.mask.values[bins("fan")].mean()
+
+
+@pytest.mark.parametrize("verbose, asked, shown", [(False, None, False), (True, None, True), (False, True, True), (True, False, False)])
+def test_a_bar_of_an_explanation_follows_the_denoiser_unless_it_is_asked_for(monkeypatch, verbose, asked, shown):
+    import scorecam_denoise.denoiser as module
+
+    seen, bar, known = [], module.progress, copy(denoiser())
+    monkeypatch.setattr(module, "progress", lambda *given, **options: seen.append(not options["disable"]) or bar(*given, **options | dict(disable=True)))
+    known.verbose = verbose
+    result = explain_recording(known, sound("pump", 70), rate=2000, methods="saliency", show_progress=asked)
+    assert seen == [shown] and result.explainer.values.tolist() == ["saliency"]
+
+
+def test_methods_and_label_of_an_explanation_are_checked_before_anything_is_read(tmp_path):
+    for options, words in ((dict(methods=["guess"]), "method 'guess' is not known"), (dict(label="kettle"), "label 'kettle' is not known")):
+        with pytest.raises(ScorecamError, match=words):
+            explain_recording(denoiser(), tmp_path / "missing.wav", **options)
 
 
 def test_what_is_asked_for_wins():

@@ -307,3 +307,41 @@ def test_data_for_the_thesis_classifier_that_are_not_there_are_told(tmp_path, mo
     monkeypatch.delenv("SCORECAM_DATA", raising=False)
     with pytest.raises(ScorecamError, match="set SCORECAM_DATA to a folder that holds noise_of_life"):
         ev.breath_network("recorded", 0, tmp_path)
+
+
+SMALL_SONGS = dict(folds=2, filters=(4, 8), learning=ev.SONGS | dict(epochs=1), birds=8, clips=2)
+
+
+@pytest.mark.parametrize("apart", [True, False])
+def test_a_song_network_has_not_met_the_males_of_its_test_unless_clips_are_split_at_random(apart, tmp_path):
+    ask = lambda: ev.song_network("simulated", 0, tmp_path, apart=apart, **SMALL_SONGS)
+    network, history, known, test = ask()
+    assert not set(known["recording"].values) & set(test["recording"].values)
+    males = lambda windows: {name.split("/")[1][:8] for name in windows["recording"].values}
+    assert bool(males(known) & males(test)) is not apart and len(history.validation)
+    files = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
+    again = ask()
+    assert all(np.array_equal(a, b) for a, b in zip(network.get_weights(), again[0].get_weights()))
+    assert files == {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
+
+
+def test_song_folds_name_every_clip_once():
+    windows = xr.Dataset(coords={"label": ("sample", list("ab") * 20), "group": ("sample", np.repeat(np.arange(10), 4).astype(str))})
+    for apart in (True, False):
+        assert sorted(np.concatenate(ev.song_folds(windows, 5, apart=apart)).tolist()) == list(range(40))
+
+
+def test_song_data_that_are_not_there_are_told(tmp_path, monkeypatch):
+    with pytest.raises(ScorecamError, match="'simulated' or 'recorded'"):
+        ev.song_windows("private", 0, tmp_path)
+    monkeypatch.delenv("SCORECAM_DATA", raising=False)
+    with pytest.raises(ScorecamError, match="set SCORECAM_DATA"):
+        ev.song_windows("recorded", 0, tmp_path)
+    monkeypatch.setenv("SCORECAM_DATA", str(tmp_path))
+    with pytest.raises(ScorecamError, match="metadata.csv"):
+        ev.song_windows("recorded", 0, tmp_path)
+
+
+def test_the_networks_of_the_song_experiments_are_listed_once():
+    jobs = ev.song_jobs(range(5))
+    assert len({repr(job) for job in jobs}) == len(jobs) and {job[0] for job in jobs} == {"songs"} and {job[1] for job in jobs} == set(range(5))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from scorecam_denoise.core import ScorecamError
-from scorecam_denoise.networks import Excess, Speeds, keras, spec_cnn, thesis_cnn
+from scorecam_denoise.networks import Excess, Speeds, keras, song_cnn, spec_cnn, thesis_cnn
 
 RNG = np.random.default_rng(0)
 
@@ -72,3 +72,26 @@ def test_the_thesis_cnn_is_as_the_thesis_says():
     assert all(np.array_equal(a, b) for a, b in zip(network.get_weights(), thesis_cnn(seed=3).get_weights()))
     with pytest.raises(ScorecamError, match="too small for 4 blocks"):
         thesis_cnn((8, 32, 1))
+
+
+def test_the_song_cnn_is_as_the_study_says():
+    network = song_cnn(seed=3)
+    convolutions = [layer for layer in network.layers if isinstance(layer, keras.layers.Conv2D)]
+    assert [layer.filters for layer in convolutions] == [16, 32, 64, 128, 256] and {layer.kernel_size for layer in convolutions} == {(3, 3)}
+    assert [network.get_layer(f"pool_{k}").output.shape[1:3] for k in range(1, 6)] == [(60, 120), (30, 60), (15, 30), (7, 15), (3, 7)]
+    assert [network.get_layer(name).units for name in ("dense", "embedding", "probability")] == [512, 1024, 2]
+    assert not any(isinstance(layer, keras.layers.BatchNormalization) for layer in network.layers)
+    assert all(np.array_equal(a, b) for a, b in zip(network.get_weights(), song_cnn(seed=3).get_weights()))
+
+
+def test_the_song_cnn_sees_black_and_white_pixels_as_opposites():
+    network = song_cnn((32, 32, 1), filters=(4,))
+    centred = keras.Model(network.input, network.get_layer("centred").output)
+    image = RNG.random((2, 32, 32, 1)).astype("float32")
+    assert np.allclose(centred(image), -centred(1 - image), atol=1e-6)
+
+
+@pytest.mark.parametrize("shape, classes, words", [((16, 240, 1), 2, "too small for 5 blocks"), ((120, 240), 2, "expected"), ((120, 240, 1), 1, "at least two")])
+def test_a_song_cnn_that_cannot_be_built_says_why(shape, classes, words):
+    with pytest.raises(ScorecamError, match=words):
+        song_cnn(shape, classes)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from scorecam_denoise.attribution import kept_gradients, lime, occluders, occlusion, saliency, shap_values, windows
+from scorecam_denoise.attribution import kept_gradients, lime, occluders, occlusion, saliency, shap_values, sliding_windows
 from scorecam_denoise.core import ScorecamError
 import keras  # noqa: E402  (after the package has made it quiet)
 
@@ -128,7 +128,7 @@ def test_bands_are_hidden_over_all_time_and_frames_over_all_frequencies(images, 
 
 @pytest.mark.parametrize("side, size, step", [(12, 1, 1), (12, 5, 5), (13, 4, 3), (7, 7, 2), (240, 24, 12), (5, 3, 1)])
 def test_windows_cover_everything(side, size, step):
-    found = windows(side, size, step)
+    found = sliding_windows(side, size, step)
     assert found.any(0).all() and (found.sum(1) == size).all() and found[0, 0] and found[-1, -1]
 
 

@@ -1,4 +1,6 @@
 "Songs of two dialects: the truth is where the song is, the dialect is in shapes alone, and what cannot be is told."
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -10,8 +12,8 @@ from sklearn.preprocessing import StandardScaler
 from scorecam_denoise.core import ScorecamError
 from scorecam_denoise.datasets import class_folders
 from scorecam_denoise.scene import own_pixels
-from scorecam_denoise.songs import DIALECTS, SHAPES, SYLLABLES, TELLING, SongSettings, draw_syllables, note, on_background, simulate_songs
-from scorecam_denoise.spectrogram import SONG_CONFIGS, SongConfig, draw_song, read_audio, song_power
+from scorecam_denoise.songs import DIALECTS, SHAPES, SYLLABLES, TELLING, SongSettings, draw_male, note, on_background, simulate_songs, sing
+from scorecam_denoise.spectrogram import SONG_CONFIGS, SongConfig, any_config, clip_image, draw_song, read_audio, song_power
 
 
 @pytest.fixture(scope="module")
@@ -58,11 +60,13 @@ def test_the_snr_is_that_of_the_song_against_the_wind_in_its_own_pixels(scene):
 
 def test_dialects_share_frequencies_and_tempo_and_differ_in_shapes_of_telling_syllables_alone():
     assert {kind for kind in SYLLABLES if DIALECTS["north"][kind] != DIALECTS["south"][kind]} == set(TELLING)
-    one, other = (draw_syllables(np.random.default_rng(5), SongSettings()) for _ in DIALECTS)
-    assert one == other
+    north, south = (draw_male(np.random.default_rng(5), "x", dialect, SongSettings(), SONG_CONFIGS["song-small"]) for dialect in DIALECTS)
+    assert (north.syllables, north.songs, north.wind) == (south.syllables, south.songs, south.wind) and np.array_equal(north.transfer, south.transfer)
+    sung = [sing(np.random.default_rng(1), male, kind, 24_000) for kind in SYLLABLES for male in (north, south)]
+    assert [np.allclose(a, b) for a, b in zip(sung[::2], sung[1::2])] == [kind not in TELLING for kind in SYLLABLES]
 
 
-def test_band_levels_say_nothing_of_the_dialect():
+def test_a_linear_model_on_band_levels_cannot_tell_the_dialect():
     windows = simulate_songs(birds=40, clips=4, seed=1, parts=False).windows
     levels = windows["image"].mean("time").values
     model = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=1000))
@@ -114,7 +118,7 @@ def test_backgrounds_turn_pictures_round_and_nothing_else(scene, background):
 @pytest.mark.parametrize("change, message", [
     (dict(colour=1), "not a setting"), (dict(snr_db=(5, 1)), "first not above"), (dict(insects=2.0), "probability"), (dict(songs=1), "2 or more"),
     (dict(whistle_hz=(0, 100)), "above 0"), (dict(centre_hz=(3000, 9000)), "highest note"), (dict(groups={"east000"}), "north000 to south"),
-    (dict(groups=set()), "no male"), (dict(birds=0), "birds"), (dict(clips=1.5), "clips"), (dict(seed=-1), "seed"), (dict(others=-1), "0 calls"),
+    (dict(groups=set()), "north000 to south"), (dict(groups="north000"), "expected a set"), (dict(whistle_hz=(100, 300), centre_hz=(400, 900)), "lowest note"), (dict(birds=0), "birds"), (dict(clips=1.5), "clips"), (dict(seed=-1), "seed"), (dict(others=-1), "0 calls"),
     (dict(snr_db="loud"), "snr_db"), (dict(config=SongConfig(seconds=1.0, n_time=60)), "3 s or more"),
 ])  # fmt: skip
 def test_what_cannot_be_simulated_is_told(change, message):
@@ -122,6 +126,21 @@ def test_what_cannot_be_simulated_is_told(change, message):
         simulate_songs(**{"birds": 4, "clips": 1} | change)
 
 
-def test_an_unknown_background_is_told(scene):
-    with pytest.raises(ScorecamError, match="'black', 'white' or 'mixed'"):
-        on_background(scene.windows, "grey")
+def test_windows_on_white_carry_settings_that_draw_on_white(scene):
+    name = next(iter(scene.audio))
+    for background in ("black", "white"):
+        windows = on_background(scene.windows, background)
+        config = any_config(windows.attrs["config"])
+        assert config.background == background and np.allclose(clip_image(scene.audio[name], config), windows["image"][0], atol=1e-6)
+
+
+@pytest.mark.parametrize("windows, background, message", [
+    (lambda scene: scene.windows, "grey", "'black', 'white' or 'mixed'"),
+    (lambda scene: on_background(scene.windows, "white"), "black", "turned already"),
+    (lambda scene: on_background(scene.windows, "mixed"), "white", "turned already"),
+    (lambda scene: simulate_songs(birds=2, clips=1, config=replace(SONG_CONFIGS["song-small"], background="white")).windows, "white", "turned already"),
+    (lambda scene: scene.windows.drop_attrs(), "white", "no song pictures"),
+])  # fmt: skip
+def test_windows_that_cannot_be_turned_are_told(scene, windows, background, message):
+    with pytest.raises(ScorecamError, match=message):
+        on_background(windows(scene), background)

@@ -431,3 +431,75 @@ def test_the_detector_finds_a_weak_line():
     found = sp.split_window_detector(sp.level_db(sp.stft(wave, CONFIG), CONFIG))
     assert found.mean(axis=1).argmax() == np.argmin(abs(CONFIG.frequencies - 250))
     assert {"median_bins": 25, "mean_frames": 31} in sp.detector_grid()
+
+
+SONG = sp.SONG_CONFIGS["song-small"]
+
+
+def test_the_studys_picture_goes_by_name():
+    c = sp.SONG_CONFIGS["song"]
+    assert (c.n_fft, c.n_frequency, c.n_time, c.fmin, c.fmax, c.seconds, c.db_range) == (512, 480, 960, 1500, 9000, 4, (-40, 5))
+    assert abs(1 - c.hop_length / c.n_fft - 0.95) < 0.001 and SONG == replace(c, n_frequency=120, n_time=240)
+
+
+def test_a_tone_stands_in_its_row_and_column_of_a_song_picture():
+    sound = np.zeros(SONG.samples, np.float32)
+    sound[48_000:60_000] = tone(5000, 0.5, 24_000)
+    power = sp.song_power(sound + 0.001 * noise(SONG.samples), SONG)
+    image, (row, column) = sp.draw_song(power, SONG), np.unravel_index(power.argmax(), power.shape)
+    assert abs(SONG.frequencies[row] - 5000) <= SONG.row_hz and 2.0 <= column * SONG.seconds_per_frame <= 2.5
+    assert image[row, column] == image.max() == 1 and image.min() >= 0
+
+
+def test_a_song_pictures_levels_are_those_of_its_pixels_that_one_in_a_hundred_exceeds():
+    power = sp.song_power(noise(SONG.samples), SONG)
+    image = sp.draw_song(power, SONG)
+    db = 10 * np.log10(power / np.percentile(power, 99))
+    assert np.allclose(image, np.clip((db + 40) / 45, 0, 1), atol=1e-5)
+    assert np.allclose(sp.draw_song(100 * power, SONG), image, atol=1e-5)
+
+
+@pytest.mark.parametrize("seconds", [0.5, 1.0, 3.99])
+def test_a_short_song_is_filled_up_with_its_own_silence(seconds):
+    sound = noise(round(seconds * 24_000))
+    power = sp.song_power(sound, SONG)
+    image = sp.draw_song(power, SONG)
+    columns = power.shape[1]
+    assert columns == round(240 * seconds / 4) and np.ptp(image[:, columns:]) == 0
+    assert columns == 240 or np.isclose(image[0, -1], np.median(image[:, :columns]), atol=1e-6)
+
+
+def test_what_a_mask_leaves_of_a_song_is_what_it_covers():
+    low, high = tone(2500, 4, 24_000), tone(7000, 4, 24_000)
+    mask = np.repeat(SONG.frequencies[:, None] < 5000, 240, axis=1)
+    kept = sp.song_sound(low + high, mask, SONG)
+    assert 10 * np.log10(np.mean((kept - low)[1000:-1000] ** 2) / np.mean(low**2)) < -30
+
+
+@pytest.mark.parametrize("change, words", [
+    (dict(background="grey"), "'black' or 'white'"), (dict(fmin=9000), "below fmax"), (dict(fmax=13_000), "half the sample rate"), (dict(n_frequency=3), "4 rows"),
+    (dict(n_time=1), "2 columns"), (dict(seconds=0.01), "a window"), (dict(db_range=(5, -40)), "low below high"), (dict(hop_length=300), "n_fft/2"), (dict(fmin="low"), "fmin"),
+])  # fmt: skip
+def test_song_settings_that_cannot_be_are_told(change, words):
+    with pytest.raises(ScorecamError, match=words):
+        replace(SONG, **change)
+
+
+@pytest.mark.parametrize("sound, words", [
+    (np.zeros(SONG.samples + 1), "at most 96000"), (np.zeros((2, 10)), "shape"), (np.full(SONG.samples, np.nan), "NaN"), (np.zeros(SONG.samples), "without any sound"),
+    (np.ones(100), "at least one window"),
+])  # fmt: skip
+def test_sound_that_makes_no_song_picture_is_told(sound, words):
+    with pytest.raises(ScorecamError, match=words):
+        sp.clip_image(sound, SONG)
+
+
+def test_a_mask_of_another_picture_is_told():
+    with pytest.raises(ScorecamError, match="mask"):
+        sp.song_sound(noise(SONG.samples), np.ones((32, 32)), SONG)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"background": "black", "colour": 1}', '{"fmax": "high"}'])
+def test_text_that_holds_no_settings_is_told(text):
+    with pytest.raises(ScorecamError):
+        sp.any_config(text)
