@@ -657,6 +657,8 @@ def song_network(
     known, test = windows.drop_isel(sample=part), windows.isel(sample=part)
     if not apart:
         known = known.assign_coords(group=("sample", np.arange(known.sizes["sample"]).astype(str)))
+    elif data == "recorded":  # a species may have too few recordists to validate on others
+        known = known.assign_coords(group=known["recording"])
     make = lambda number: song_cnn((*windows["image"].shape[1:], 1), len(np.unique(windows["label"].values)), filters=filters, seed=number)
     return *kept_classifier(make, known, seed=seed + fold, folder=folder, show_progress=False, **learning), known, test
 
