@@ -287,7 +287,7 @@ def train(
 def accuracy(
     denoiser,  # ScoreCAMDenoiser
     windows,  # of recordings that it was not trained on
-) -> dict:  # accuracy (share of recordings), accuracy_low, accuracy_high, n_recordings
+) -> dict:  # accuracy (share of recordings), accuracy_low, accuracy_high, n_recordings, n_groups
     "How many recordings are named right, by their highest mean probability, with a 95 % interval."
     from scorecam_denoise.classifiers import recording_accuracy
 
@@ -313,28 +313,28 @@ def describe_classifier(
 
 # %% ../nbs/90_cli.ipynb #22f9f988
 def describe(
-    denoiser,  # ScoreCAMDenoiser, or Classifier
+    model,  # ScoreCAMDenoiser, or Classifier
 ) -> Iterator[str]:  # lines
     "What a model is: classes, band, data it saw, figures at training."
     from scorecam_denoise.classifiers import Classifier
 
-    if isinstance(denoiser, Classifier):
-        yield from describe_classifier(denoiser)
+    if isinstance(model, Classifier):
+        yield from describe_classifier(model)
         return
-    counts = denoiser.recordings_.groupby("label")["recording"].nunique()
-    yield f"model {denoiser.model_id_}"
-    for label, threshold in zip(denoiser.classes_, denoiser.thresholds_):
+    counts = model.recordings_.groupby("label")["recording"].nunique()
+    yield f"model {model.model_id_}"
+    for label, threshold in zip(model.classes_, model.thresholds_):
         yield f"  class {label}: {counts[label]} recordings, threshold {threshold:.2f} (auto)"
-    yield f"  weight of the lines in naming a class: {denoiser.line_weight_:.2f} (0: the network alone)"
-    if denoiser.config_ is not None:
-        c = denoiser.config_
+    yield f"  weight of the lines in naming a class: {model.line_weight_:.2f} (0: the network alone)"
+    if model.config_ is not None:
+        c = model.config_
         yield f"  band {c.frequencies[0]:g}–{c.frequencies[-1]:g} Hz in {c.n_frequency} bins, windows of {c.tile_seconds:g} s, {c.sample_rate} Hz"
-    figures = denoiser.figures_
+    figures = model.figures_
     yield f"  trained for {figures['epochs']} epochs, best {figures['best_epoch'] + 1}"
     if "validation_accuracy" in figures:
         yield f"  network's accuracy on {figures['n_validation']} validation windows: {figures['validation_accuracy']:.1%}"
     if "share_gain_db" in figures:
-        told = "the mask of lines alone is used" if denoiser.separator_ is None else "the mask of lines is laid over it" if denoiser.mask_weight_ else "the mask of lines is left out of it"
+        told = "the mask of lines alone is used" if model.separator_ is None else "the mask of lines is laid over it" if model.mask_weight_ else "the mask of lines is left out of it"
         yield (
             f"  sound, two classes' recordings mixed: SI-SDR {figures['share_gain_db']:+.1f} dB by the class's share, "
             f"{figures['ratio_gain_db']:+.1f} dB by the oracle's ratio mask; {told}"
@@ -347,10 +347,10 @@ def accuracy_line(
     figures: dict,  # of `accuracy`
 ) -> str:
     "Accuracy with n and its interval, in words."
-    return (
-        f"  accuracy on {figures['n_recordings']} recordings never trained on: {figures['accuracy']:.1%} "
-        f"(95 % interval {figures['accuracy_low']:.1%}–{figures['accuracy_high']:.1%})"
-    )
+    n, groups = figures["n_recordings"], figures.get("n_groups", figures["n_recordings"])
+    of, taken = (f" of {groups} groups", "; the interval takes recordings as independent") if groups < n else ("", "")
+    interval = f"95 % interval {figures['accuracy_low']:.1%}–{figures['accuracy_high']:.1%}"
+    return f"  accuracy on {n} recordings{of} never trained on: {figures['accuracy']:.1%} ({interval}{taken})"
 
 # %% ../nbs/90_cli.ipynb #df3b94cf
 @app.command()
@@ -463,9 +463,9 @@ def denoise(
 def added(
     about: dict,  # attributes of an explanation
 ) -> str:  # "" where everything is the recording's own
-    "What a classifier's clips hold that is not the recording's, in words."
-    padded, silent = about.get("padded_seconds", 0), about.get("silent_clips", 0)
-    return (f", padded by {padded:.2g} s" if padded else "") + (f", {silent} silent clips left out" if silent else "")
+    "What a classifier's clips hold that is not the recording's, and how many have no say, in words."
+    padded, quiet = about.get("padded_seconds", 0), about.get("quiet_clips", 0)
+    return (f", padded by {padded:.2g} s" if padded else "") + (f", {quiet} quiet clips left out" if quiet else "")
 
 # %% ../nbs/90_cli.ipynb #b04da011
 def explained_picture(
@@ -521,7 +521,7 @@ def explain_file(
     return f"{result.attrs['label']} (probability {result.attrs['probability']:.2f}){added(result.attrs)}, {', '.join(methods)}"
 
 # %% ../nbs/90_cli.ipynb #d8385178
-@app.command(epilog="Results are held in memory: some 15 MB for each hour and method, at the default settings; of a song-small classifier 100 MB, of song 1.7 GB.")
+@app.command(epilog="Results are held in memory: some 15 MB for each hour and method, at the default settings. A classifier's recordings are held too: with song-small every ten minutes take some 0.3 GB, with song more, so give long ones in pieces.")
 def explain(
     model: Model,
     files: Files,

@@ -253,7 +253,7 @@ def named():
     place = Path(mkdtemp(prefix="clips-"))
     (place / "clips.json").write_text(json.dumps(CLIPS))
     soundfile.write(place / "short.wav", sound("pump", 90, seconds=0.5), 2000)
-    assert run("train", trained() / "machines", "--out", place / "clips", "--classifier", "song-small", "--config", place / "clips.json", "--test", "0.2") == 0
+    assert run("train", trained() / "machines", "--out", place / "clips", "--classifier", "song-small", "--config", place / "clips.json", "--test", "0.2", "--epochs", 25) == 0
     return place
 
 
