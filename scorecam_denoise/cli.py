@@ -473,7 +473,7 @@ def explained_picture(
     *,
     columns: int = 1500,  # at most
 ) -> bytes:  # PNG
-    "The spectrogram, and each method's map over it: what stands out of the noise is dark, what speaks for the class coloured."
+    "The spectrogram, and each method's map over it: what stands out of the noise is dark, what speaks for the class coloured, padding hatched."
     import numpy
 
     from scorecam_denoise.viz import new_figure, plot_mask, plot_spectrogram, to_png
@@ -494,7 +494,9 @@ def explained_picture(
         above.tick_params(labelbottom=True)
         above.set_xlabel("time (s)")
         empty.remove()
-    about = result.attrs
+    about, end = result.attrs, float(result["time"][-1] + result["time"][1] - result["time"][0])
+    for ax in axes[:panels] if about.get("padded_seconds") else ():
+        ax.axvspan(end - about["padded_seconds"], end, fill=False, hatch="//", edgecolor="0.5", linewidth=0)
     figure.suptitle(f"{about['recording']}: {about['label']}, probability {about['probability']:.2f}{added(about)}")
     return to_png(figure, dpi=100)
 

@@ -181,12 +181,13 @@ def load_denoiser(
     folder: str | Path,
 ) -> "ScoreCAMDenoiser":
     "Reads a denoiser that was saved; ScorecamError where the folder is damaged or none of ours."
-    folder, remedy = Path(folder), "give a folder that ScoreCAMDenoiser.save or `scorecam-denoise train` has written"
+    folder, remedy = Path(folder), "give a folder that `scorecam-denoise train`, ScoreCAMDenoiser.save or Classifier.save has written"
     if (folder / "classifier.json").is_file():
         what = "`scorecam-denoise info` tells its accuracy, `explain` shows what it goes by"
         raise ScorecamError(f"{folder} holds a classifier of clips, which takes no sound apart: {what}; for signatures train without --classifier")
     if not (folder / "denoiser.json").is_file():
-        raise ScorecamError(f"{folder} is no saved model (no denoiser.json): {remedy}")
+        reason = "is no saved model (it holds neither denoiser.json nor classifier.json)" if folder.exists() else "does not exist, so it is no saved model"
+        raise ScorecamError(f"{folder} {reason}: {remedy}")
     try:
         about = json.loads((folder / "denoiser.json").read_text())
         if about["format"] != FORMAT:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from functools import cache
+from io import BytesIO
 from itertools import product
 from pathlib import Path
 from tempfile import mkdtemp
@@ -16,6 +17,7 @@ import pandas as pd
 import pytest
 import soundfile
 import xarray as xr
+from PIL import Image
 from machines import sound, trained
 
 from scorecam_denoise.attribution import saliency
@@ -237,6 +239,16 @@ def test_the_picture_has_room_for_any_number_of_methods_and_frames(methods, shap
     tiles = dict(flat_tiles=("explainer", np.arange(methods)), tile_label=("tile", ["tug"] * 20))
     result = xr.Dataset(dict(spectrogram=level, saliency=maps) | tiles, where, dict(recording="a.wav", label="tug", probability=0.97))
     assert image_size(explained_picture(result)) == shape
+
+
+def test_padding_is_hatched_in_the_picture_and_nothing_else_is():
+    maps = ("explainer", "frequency", "time"), np.full((1, 8, 200), 0.5)
+    where = dict(frequency=np.arange(8.0), time=np.arange(200) / 50, explainer=["grad-cam"])
+    drawn = xr.Dataset(dict(spectrogram=(("frequency", "time"), np.random.default_rng(0).normal(size=(8, 200))), saliency=maps, flat_tiles=("explainer", [0])), where)
+    pixels = lambda padded: np.asarray(Image.open(BytesIO(explained_picture(drawn.assign_attrs(recording="a.wav", label="tug", probability=0.9, padded_seconds=padded)))).convert("L"), int)
+    plain, one, more = (pixels(padded) for padded in (0.0, 1.0, 2.0))
+    left, right = (np.flatnonzero((plain != each)[60:].any(axis=0)) for each in (more, one))
+    assert left.size and right.size and left.min() < right.min() and left.max() == right.max()
 
 
 def image_size(png):

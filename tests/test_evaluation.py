@@ -249,10 +249,10 @@ def test_real_noise_is_asked_for_by_name(monkeypatch, capsys):
     monkeypatch.delenv("SCORECAM_DATA", raising=False)
     with pytest.raises(ScorecamError, match="SCORECAM_DATA"):
         ev.scene_of("injected")
-    variants = len(ev.VARIANTS)
-    assert len(ev.jobs_of(range(2))) == 27 + 2 * variants and "left out" in capsys.readouterr().out
+    variants, ways = len(ev.VARIANTS), len(ev.SIZES) + 4  # of songs: as it is, at random, few males, few at random; black and white: two folds each
+    assert len(ev.jobs_of(range(2))) == 27 + 2 * variants + 2 * ways + 4 and "left out" in capsys.readouterr().out
     monkeypatch.setenv("SCORECAM_DATA", "somewhere")
-    assert len(ev.jobs_of(range(2))) == 33 + 2 * variants and len(ev.jobs_of()) == 83 + 5 * variants and ev.scene_of("injected")[1].name == "north_sea_hydrophone"
+    assert len(ev.jobs_of(range(2))) == 33 + 2 * variants + 2 * (ways + 2) + 4 and len(ev.jobs_of()) == 83 + 5 * variants + 5 * (ways + 2) + 4 and ev.scene_of("injected")[1].name == "north_sea_hydrophone"
 
 
 def test_truth_is_drawn_from_every_class_and_ship_in_turn(tmp_path):
