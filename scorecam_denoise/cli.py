@@ -496,7 +496,9 @@ def explained_picture(
         empty.remove()
     about, end = result.attrs, float(result["time"][-1] + result["time"][1] - result["time"][0])
     for ax in axes[:panels] if about.get("padded_seconds") else ():
+        reach = ax.get_xlim()
         ax.axvspan(end - about["padded_seconds"], end, fill=False, hatch="//", edgecolor="0.5", linewidth=0)
+        ax.set_xlim(reach)
     figure.suptitle(f"{about['recording']}: {about['label']}, probability {about['probability']:.2f}{added(about)}")
     return to_png(figure, dpi=100)
 
