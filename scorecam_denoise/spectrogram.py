@@ -16,7 +16,7 @@ __all__ = ['SONG_CONFIGS', 'frame_rules', 'broken_rules', 'cast_field', 'Spectro
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields, replace
-from functools import cache
+from functools import cache, lru_cache
 from itertools import count, product, takewhile
 from math import gcd
 from pathlib import Path
@@ -911,6 +911,7 @@ def triangles(
     return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
 
 # %% ../nbs/10_spectrogram.ipynb #46cf77f4
+@lru_cache(maxsize=8)
 def song_grid(
     samples: int,  # of a clip, at the config's rate
     config: SongConfig,
