@@ -19,7 +19,7 @@ help: ## list the targets
 	if [ -z "$$found" ]; then \
 	    echo "error: no Python 3.11 or newer was found: install python3.11 with its venv module" >&2; exit 2; fi; \
 	test -x $(bin)/python || $$found -m venv .venv
-	$(bin)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[notebooks,dev]'
+	$(bin)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[notebooks,dev,docs]'
 	@touch $@
 
 demo: .venv ## the main job on the built-in scene; ends with demo/index.html

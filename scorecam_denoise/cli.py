@@ -4,12 +4,11 @@
 __all__ = ['app', 'Model', 'Files', 'Data', 'Out', 'Seed', 'Epochs', 'Channel', 'Group', 'FIGURES', 'STYLE', 'PAGE', 'CARD',
            'main', 'report', 'for_each_file', 'output_folder', 'parse_threshold', 'read_truth', 'read_config',
            'skipped', 'shortened', 'clip_settings', 'train_classifier', 'train_denoiser', 'train', 'accuracy',
-           'describe_classifier', 'describe', 'accuracy_line', 'info', 'hours', 'picture', 'selections', 'denoise_file',
-           'denoise', 'added', 'explained_picture', 'explain_file', 'explain', 'unheard', 'evaluate', 'embedded',
-           'table_html', 'wav_bytes', 'demo_table', 'truth_figure', 'masks_figure', 'demo_card', 'demo', 'write_page']
+           'describe_classifier', 'describe', 'accuracy_line', 'info', 'denoise', 'added', 'explained_picture',
+           'explain_file', 'explain', 'unheard', 'evaluate', 'table_html', 'demo_table', 'truth_figure', 'masks_figure',
+           'demo_card', 'demo', 'write_page']
 
 # %% ../nbs/90_cli.ipynb #50270989
-import base64
 import html
 import json
 import os
@@ -361,79 +360,6 @@ def info(model: Model):
     print("\n".join(describe(load_model(model))))
 
 # %% ../nbs/90_cli.ipynb #4f30778b
-def hours(
-    path: Path,  # a result, .nc
-    frames: int = 16_384,  # at a time
-) -> Iterator:  # of Datasets
-    "A stored result, piece by piece."
-    import xarray
-
-    with xarray.open_dataset(path, engine="h5netcdf") as result:
-        starts = range(0, max(1, result.sizes["time"] - frames // 2), frames)
-        for start, stop in zip(starts, [*starts[1:], None]):
-            yield result.isel(time=slice(start, stop)).load()
-
-# %% ../nbs/90_cli.ipynb #cae3fa7e
-def picture(
-    path: Path,  # a result, .nc
-    *,
-    columns: int = 1500,  # at most, about
-) -> bytes:  # PNG
-    "Spectrogram, mask and signature of a stored result, side by side."
-    import xarray
-
-    from scorecam_denoise.viz import plot_result, to_png
-
-    with xarray.open_dataset(path, engine="h5netcdf") as result:
-        share, about = -(-result.sizes["time"] // columns), result.attrs
-    how = {"spectrogram": "mean", "mask": "max"}
-    few = lambda piece: {name: getattr(piece[name].coarsen(time=share, boundary="pad"), way)() for name, way in how.items()}
-    small = xarray.concat([xarray.Dataset(few(piece)) for piece in hours(path, frames=share * columns)], "time")
-    kept = small["spectrogram"].where(small["mask"] >= about["threshold"])
-    return to_png(plot_result(small.assign(signature=kept).assign_attrs(about)), dpi=100)
-
-# %% ../nbs/90_cli.ipynb #cf4c5e65
-def selections(
-    path: Path,  # a result, .nc
-):  # DataFrame: start, end (s), low, high (Hz), label, and what else is known of each tonal track
-    "The tonal tracks in a stored result."
-    import pandas
-
-    from scorecam_denoise.tracks import find_tracks
-
-    tables = [
-        find_tracks(
-            piece["mask"].values, piece["spectrogram"].values, frequency=piece["frequency"].values, time=piece["time"].values,
-            threshold=piece.attrs["threshold"], label=piece.attrs["label"],
-        )
-        for piece in hours(path)
-    ]  # fmt: skip
-    return pandas.concat(tables, ignore_index=True)
-
-# %% ../nbs/90_cli.ipynb #d3df80ca
-def denoise_file(
-    denoiser,  # ScoreCAMDenoiser
-    file: Path,
-    folder: Path,
-    **options,  # of write_result: label, threshold, channel, sensitivity_db
-):  # the result without its pictures (xarray Dataset)
-    "Writes <stem>.nc, .wav, .png and .selections.txt."
-    from scorecam_denoise.datasets import write_raven
-    from scorecam_denoise.denoiser import write_result
-    from scorecam_denoise.spectrogram import audio_info
-
-    target = lambda ending: folder / f"{file.stem}{ending}"
-    if target(".wav").resolve() == file.resolve():
-        raise ScorecamError(f"{file}: the sound of its signature would replace it: choose another --out")
-    header = write_result(denoiser, file, target(".nc"), target(".wav"), **options)
-    with atomic_path(target(".png")) as temporary:
-        temporary.write_bytes(picture(target(".nc")))
-    tracks = selections(target(".nc"))
-    tracks["end"] = tracks["end"].clip(upper=audio_info(file).seconds)  # the last frame may reach past the last sample
-    write_raven(target(".selections.txt"), tracks, channel=options.get("channel") or 0)
-    return header
-
-# %% ../nbs/90_cli.ipynb #e4812286
 @app.command()
 def denoise(
     model: Model,
@@ -447,6 +373,7 @@ def denoise(
     "Take one class's signature out of recordings."
     from scorecam_denoise.classifiers import class_index
     from scorecam_denoise.denoiser import ScoreCAMDenoiser
+    from scorecam_denoise.files import denoise_file
 
     denoiser, threshold, out = ScoreCAMDenoiser.load(model), parse_threshold(threshold), output_folder(out)
     if label is not None:
@@ -667,19 +594,6 @@ $sounds
 </section>
 """)
 
-# %% ../nbs/90_cli.ipynb #01df1383
-def embedded(
-    content: bytes,  # of a PNG or WAV file
-    *,
-    text: str,  # what it shows or what is heard
-) -> str:  # HTML
-    "A picture, or a sound with its caption, as an element that needs no other file."
-    data, text = base64.b64encode(content).decode(), html.escape(text, quote=True)
-    if content.startswith(b"\x89PNG"):
-        return f'<img alt="{text}" src="data:image/png;base64,{data}">'
-    source = f"data:audio/wav;base64,{data}"
-    return f'<figure><figcaption>{text}</figcaption><audio controls preload="metadata" aria-label="{text}" src="{source}"></audio></figure>'
-
 # %% ../nbs/90_cli.ipynb #2509bcc7
 def table_html(
     table,  # DataFrame
@@ -695,20 +609,6 @@ def table_html(
         for i, row in enumerate(table.itertuples(index=False))
     ]
     return f"<table><caption>{html.escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
-
-# %% ../nbs/90_cli.ipynb #6128736e
-def wav_bytes(
-    waveform,  # float32 (samples,)
-    rate: int,  # Hz
-) -> bytes:  # a WAV file, 16 bits, peak at 0.9
-    "A sound for the page."
-    from io import BytesIO
-
-    import soundfile
-
-    buffer = BytesIO()
-    soundfile.write(buffer, 0.9 * waveform / max(abs(waveform).max(), 1e-12), rate, format="WAV", subtype="PCM_16")
-    return buffer.getvalue()
 
 # %% ../nbs/90_cli.ipynb #619825d3
 def demo_table(
@@ -736,13 +636,13 @@ def truth_figure(
     import numpy
     from matplotlib.colors import ListedColormap
 
-    from scorecam_denoise.viz import new_figure, plot_signature, plot_spectrogram
+    from scorecam_denoise.viz import COLORS, new_figure, plot_signature, plot_spectrogram
 
     figure, (before, truth, why, after) = new_figure(4, width=3.6, height=3.4)
     where = {"frequency": result.frequency.values, "time": result.time.values}
     limits = tuple(numpy.nanpercentile(result.spectrogram, [1, 99.9]))
     plot_spectrogram(result.spectrogram, **where, ax=before, limits=limits, label="", title="recording")
-    colours = ListedColormap(["#eef1f4", "#0b6e8a", "#e09f3e"])
+    colours = ListedColormap(["#eef1f4", COLORS["target"], COLORS["interferer"]])
     plot_spectrogram(numpy.clip(owner, 0, 2), **where, ax=truth, cmap=colours, limits=(0, 2), label="", title="truth: own blue, others' orange")
     plot_spectrogram(result.mask, **where, ax=why, cmap="viridis", label="", title="mask")
     plot_signature(result.signature, **where, ax=after, limits=limits, label="")
@@ -776,8 +676,9 @@ def demo_card(
     import soundfile
     import xarray
 
+    from scorecam_denoise.files import denoise_file
     from scorecam_denoise.spectrogram import write_audio
-    from scorecam_denoise.viz import to_png
+    from scorecam_denoise.viz import embedded, to_png, wav_bytes
 
     row = scene.windows.isel(sample=window)
     name, label = str(row["recording"].values), str(row["label"].values)
@@ -845,7 +746,7 @@ def write_page(
     about: str,  # how the scene was made
 ) -> None:
     "Writes index.html."
-    from scorecam_denoise.viz import to_png
+    from scorecam_denoise.viz import embedded, to_png
 
     figures, chosen = denoiser.figures_, table.iloc[-1]
     lead = (

@@ -21,12 +21,13 @@ from matplotlib.axes import Axes
 
 from scorecam_denoise.attribution import saliency
 from scorecam_denoise.classifiers import Classifier
-from scorecam_denoise.cli import accuracy_line, clip_settings, embedded, explained_picture, main, report, table_html, wav_bytes
+from scorecam_denoise.cli import accuracy_line, clip_settings, explained_picture, main, report, table_html
 from scorecam_denoise.core import ScorecamError
 from scorecam_denoise.datasets import read_raven
 from scorecam_denoise.denoiser import ScoreCAMDenoiser
 from scorecam_denoise.scene import simulate_scene
 from scorecam_denoise.spectrogram import SONG_CONFIGS, MelConfig, SpectrogramConfig, spectrogram_image, stft, tile, untile
+from scorecam_denoise.viz import embedded, wav_bytes
 
 
 def run(*arguments):
