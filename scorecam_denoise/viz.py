@@ -2,7 +2,7 @@
 
 # %% auto #0
 __all__ = ['CYCLE', 'LOOK', 'COLORS', 'styles', 'new_figure', 'to_png', 'small_figures', 'edges', 'uneven', 'octave_ticks',
-           'draw_image', 'plot_spectrogram', 'plot_mask', 'plot_outline', 'plot_signature', 'plot_result',
+           'draw_image', 'plot_spectrogram', 'plot_truth', 'plot_mask', 'plot_outline', 'plot_signature', 'plot_result',
            'plot_curves', 'plot_intervals', 'embedded', 'wav_bytes']
 
 # %% ../nbs/02_viz.ipynb #7b6c4fc1
@@ -17,6 +17,7 @@ import numpy
 import xarray
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -34,13 +35,15 @@ LOOK = {
 # %% ../nbs/02_viz.ipynb #600260ab
 COLORS = {
     "ours": "#0072B2", "class told": "#56B4E9", "true class": "#56B4E9", "the mask of lines": "#56B4E9", "paper": "#D55E00",
-    "line detector": "#009E73", "split window": "#009E73", "raw energy": "#555555", "spectral gate": "#CC79A7",
+    "line detector": "#009E73", "split window": "#009E73", "split-window": "#009E73", "raw energy": "#555555", "spectral gate": "#CC79A7",
     "class spectrum": "#E69F00", "harmonic share": "#999933", "autoencoder": "#882255", "u-net": "#44AA99", "oracle": "#000000",
-    "score-cam": "#0072B2", "faster score-cam": "#56B4E9", "recipro-cam": "#332288", "grad-cam": "#D55E00", "grad-cam++": "#E69F00",
-    "hirescam": "#A65628", "hires-cam": "#A65628", "saliency": "#009E73", "smoothgrad": "#44AA99", "deeplift": "#CC79A7",
-    "lime": "#882255", "shap": "#AA4499", "occlusion": "#117733", "ensemble": "#999933", "ensemble-max": "#DDAA33", "mean (study)": "#999933", "max (study)": "#DDAA33",
+    "score-cam": "#0072B2", "faster score-cam": "#56B4E9", "recipro-cam": "#661100", "grad-cam": "#D55E00", "grad-cam++": "#E69F00",
+    "hirescam": "#A65628", "hires-cam": "#A65628", "saliency": "#009E73", "smoothgrad": "#332288", "deeplift": "#CC79A7",
+    "lime": "#882255", "shap": "#44AA99", "occlusion": "#117733", "ensemble": "#999933", "ensemble-max": "#DDAA33", "mean (study)": "#999933", "mean (level)": "#999933", "mean (best two)": "#999933",
+    "max (study)": "#DDAA33", "max (level)": "#DDAA33", "max (best two)": "#DDAA33", "weighted": "#117733", "ranks": "#555555",
     "loudness": "#555555", "random": "#AAAAAA", "truth": "#000000", "theory": "#000000",
     "cargo": "#0072B2", "passenger": "#E69F00", "tanker": "#009E73", "tug": "#CC79A7", "target": "#0072B2", "interferer": "#E69F00",
+    "apart": "#0072B2", "at random": "#E69F00", "linear": "#555555",
     "negative": "#0072B2", "positive": "#D55E00", "north": "#0072B2", "south": "#D55E00",
 }  # fmt: skip
 
@@ -180,6 +183,17 @@ def plot_spectrogram(
         ax.figure.colorbar(image, ax=ax, label=label)
     ax.set_title(title)
     return ax
+
+# %% ../nbs/02_viz.ipynb #34e5f8bb
+def plot_truth(
+    owner,  # int (frequency, time): 1 the target's, 2 and more others', else 0 or -1
+    *,
+    title: str = "truth: own blue, others' orange",
+    **where,  # frequency, time, ax of plot_spectrogram
+) -> Axes:
+    "The owner of each pixel."
+    colors = ListedColormap(["#EEF1F4", COLORS["target"], COLORS["interferer"]])
+    return plot_spectrogram(numpy.clip(owner, 0, 2), cmap=colors, limits=(0, 2), label="", title=title, **where)
 
 # %% ../nbs/02_viz.ipynb #191c1e13
 def plot_mask(
