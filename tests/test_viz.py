@@ -7,7 +7,8 @@ import xarray
 from PIL import Image
 
 from scorecam_denoise.viz import (
-    edges, new_figure, octave_ticks, plot_curves, plot_mask, plot_outline, plot_result, plot_signature, plot_spectrogram, to_png, uneven,
+    COLORS, edges, new_figure, octave_ticks, plot_curves, plot_intervals, plot_mask, plot_outline, plot_result, plot_signature, plot_spectrogram,
+    plot_truth, styles, to_png, uneven,
 )
 
 FREQUENCY, TIME = numpy.linspace(10, 1000, 64), numpy.linspace(0, 16, 32)
@@ -118,6 +119,47 @@ def test_curves_have_names_and_bands():
     ax = plot_curves({"ours": (x, x, x - 1, x + 1), "theirs": (x, -x)}, x="threshold", y="pixels (%)")
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["ours", "theirs"]
     assert len(ax.collections) == 1 and ax.get_xlabel() == "threshold"
+
+
+@pytest.mark.parametrize("name, key", [
+    ("ours", "ours"), ("ours, class told", "class told"), ("the paper's settings", "paper"), ("Faster Score-CAM", "faster score-cam"),
+    ("Score-CAM (ours)", "score-cam"), ("Grad-CAM++", "grad-cam++"), ("split window 25/31", "split window"), ("random order", "random"),
+])
+def test_a_method_has_the_same_colour_whatever_stands_beside_it(name, key):
+    for others in ([], ["shape", "course"], ["raw energy", "a stranger"]):
+        assert styles([*others, name])[name]["color"] == COLORS[key]
+
+
+def test_what_one_figure_tells_apart_looks_different():
+    names = ["ours", "split window", "line detector", "split-window detector", "shape", "course", *map(str, range(9))]
+    told = [(style["color"], style["linestyle"]) for style in styles(names).values()]
+    assert len(set(told)) == len(names)
+
+
+def test_strangers_leave_the_colours_of_known_names_alone():
+    told = styles(["first", "second", "ours", "paper"])
+    assert len({style["color"] for style in told.values()}) == 4
+
+
+def test_intervals_stand_in_the_order_of_their_names_from_the_top():
+    ax = plot_intervals({"ours": (98, 97, 99), "raw energy": (55, 54, 57)}, x="removed (%)", reference=50)
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["ours", "raw energy"]
+    reference, *bars = [line.get_xdata() for line in ax.lines]
+    assert list(reference) == [50, 50] and [list(each) for each in bars] == [[97, 99], [98], [54, 57], [55]]
+    assert ax.get_ylim()[0] > ax.get_ylim()[1] and ax.get_xlabel() == "removed (%)"
+
+
+def test_truth_is_in_the_colours_that_its_title_names():
+    ax = plot_truth(numpy.array([[-1, 0], [1, 7]]))
+    red, green, blue = numpy.moveaxis(ax.images[0].to_rgba(ax.images[0].get_array())[..., :3], -1, 0)
+    assert "own blue, others' orange" in ax.get_title() and (blue > red)[1, 0] and (red > blue)[1, 1]
+    assert numpy.ptp([red[0], green[0], blue[0]]) < 0.05
+
+
+def test_letters_are_as_large_with_pyplots_own_settings():
+    ax = plot_spectrogram(numpy.eye(3), title="one")
+    sizes = [text.get_fontsize() for text in (ax.xaxis.label, ax.yaxis.label, *ax.get_xticklabels())]
+    assert min(sizes) >= 11
 
 
 def test_pyplot_knows_nothing_of_it(result):
