@@ -99,7 +99,7 @@ def recorded_as(
     "One figure that a notebook recorded."
     results = recorded(path)
     if name not in results:
-        near = ", ".join(map(repr, get_close_matches(name, results, n=3, cutoff=0.3))) or "none at all"
+        near = ", ".join(map(repr, get_close_matches(name, results, n=3, cutoff=0))) or "none at all"
         raise ScorecamError(f"{path} records no {name!r}: give a name that it records; the nearest: {near}")
     return results[name]
 
@@ -127,11 +127,11 @@ def quoted(
 ) -> str:  # "98.0 % (97.5–98.4)"
     "A recorded figure as running text states it."
     result = recorded_as(path, name)
-    text = typeset(result["value"], digits, signed=signed) + (f" {result['unit']}" if result["unit"] else "")
-    ends = [end for end in (result["low"], result["high"]) if end is not None]
+    text = typeset(result["value"], digits, signed=signed) + (f"\u00a0{result['unit']}" if result["unit"] else "")
+    ends = [typeset(end, digits) for end in (result["low"], result["high"]) if end is not None]
     if not interval or len(ends) < 2:
         return text
-    return f"{text} ({(' to ' if min(ends) < 0 else '–').join(typeset(end, digits) for end in ends)})"
+    return f"{text} ({(' to ' if '−' in ''.join(ends) else '–').join(ends)})"
 
 # %% ../nbs/01_results.ipynb #d3cffeab
 def basis(
