@@ -1,7 +1,9 @@
-"README.md, the website's settings and the notebook filter, as far as they can be checked without Quarto."
+"README.md, the pages beside the notebooks, the settings for Quarto and the notebook filter, checked without Quarto."
+import ast
 import io
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,22 +11,37 @@ from pathlib import Path
 import nbformat
 import pytest
 import yaml
-from notebooks import NOTEBOOKS, ROOT, name
+from notebooks import EXPERIMENTS, LIBRARY, NOTEBOOKS, ROOT, name
 
 from scorecam_denoise.core import ScorecamError
-from scorecam_denoise.docs import filter_notebook, make_readme, resolve
+from scorecam_denoise.docs import THUMBNAILS, filter_notebook, make_readme, pictures_of, resolve, sections, write_pages
 
 KNOWN_KEYS = {
     "": {"project", "website", "format", "execute", "ipynb-filters"},
-    "project": {"type", "output-dir", "render"},
-    "website": {"title", "sidebar", "navbar", "description", "repo-url"},
+    "project": {"type", "output-dir", "pre-render", "render"},
+    "website": {"title", "sidebar", "navbar", "description", "repo-url", "search"},
     "execute": {"enabled"},
 }
+MODULES = [path.stem.partition("_")[2] for path in LIBRARY]
 
 
 @pytest.fixture(scope="module")
 def quarto():
     return yaml.safe_load((ROOT / "_quarto.yml").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory):
+    "Path below nbs/ → text, of the pages that `python -m scorecam_denoise.docs` writes in a copy of the project."
+    root = tmp_path_factory.mktemp("pages")
+    shutil.copy(ROOT / "_quarto.yml", root)
+    shutil.copytree(ROOT / "nbs", root / "nbs", ignore=shutil.ignore_patterns("api", "gallery*"))
+    (root / "nbs" / "api").mkdir()
+    (root / "nbs" / "api" / "gone.md").touch()
+    subprocess.run([sys.executable, "-m", "scorecam_denoise.docs"], cwd=root, check=True)
+    return {path.relative_to(root / "nbs").as_posix(): path.read_text("utf-8") for path in (root / "nbs").rglob("*.md")} | {
+        path.relative_to(root / "nbs").as_posix(): "" for path in (root / "nbs" / "gallery").glob("*.png")
+    }
 
 
 def test_readme_is_made_from_the_index(tmp_path):
@@ -63,9 +80,22 @@ def test_the_website_has_settings_that_quarto_knows(quarto):
     assert quarto["ipynb-filters"] == ["scorecam-denoise-filter"]
 
 
-def test_the_website_lists_every_notebook_once(quarto):
-    assert quarto["project"]["render"] == sorted(set(quarto["project"]["render"]), key=quarto["project"]["render"].index)
-    assert set(quarto["project"]["render"]) == {path.relative_to(ROOT).as_posix() for path in NOTEBOOKS}
+    assert set(quarto["website"]["sidebar"]) <= {"style", "contents", "collapse-level"}
+    assert set(quarto["format"]["html"]) <= {"toc", "code-overflow", "html-math-method", "css"}
+    assert (ROOT / quarto["format"]["html"]["css"]).is_file()
+
+
+def test_the_website_lists_every_notebook_and_page_once(quarto, pages):
+    made = {f"nbs/{path}" for path in pages if path.endswith(".md")}
+    expected = sorted({path.relative_to(ROOT).as_posix() for path in NOTEBOOKS} | made)
+    assert sorted(quarto["project"]["render"]) == expected
+    assert sorted(path for _, paths in sections(quarto["website"]["sidebar"]["contents"]) for path in paths) == expected
+
+
+def test_the_sidebar_keeps_the_order_of_numbers(quarto):
+    listed = [path for _, paths in sections(quarto["website"]["sidebar"]["contents"]) for path in paths]
+    assert [path for path in listed if re.match(r"nbs/\d", path)] == [f"nbs/{path.name}" for path in LIBRARY]
+    assert [Path(path).stem for path in listed if path.startswith("nbs/api/")] == ["index", *MODULES]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=name)
@@ -76,11 +106,42 @@ def test_a_filtered_notebook_is_valid_and_free_of_directives(path):
         assert not re.search(r"^#\|\s*(export|hide|default_exp)", cell["source"], re.M)
 
 
-def test_the_filter_is_a_program():
-    notebook = (ROOT / "nbs" / "91_docs.ipynb").read_text(encoding="utf-8")
+def test_the_filter_is_a_program_and_tells_quarto_what_pictures_show():
+    notebook = (ROOT / "nbs" / "12_scene.ipynb").read_text(encoding="utf-8")
     program = Path(sys.executable).parent / "scorecam-denoise-filter"
     done = subprocess.run([program], input=notebook, capture_output=True, text=True, encoding="utf-8", check=True)
-    assert json.loads(done.stdout) == resolve(json.loads(notebook))
+    filtered, shown = json.loads(done.stdout), resolve(json.loads(notebook))
+    texts = [yaml.safe_load(re.match(r"#\| (fig-alt: .+)\n", cell["source"])[1]) for cell in filtered["cells"] if "mystnb" in cell["metadata"]]
+    assert [text["fig-alt"] for text in texts] == [text for _, text in pictures_of(shown)] != []
+    assert [re.sub(r"^#\| fig-alt.*\n", "", cell["source"]) for cell in filtered["cells"]] == [cell["source"] for cell in shown["cells"]]
+
+
+def shown_without_code(outputs: list) -> list[dict]:
+    "What becomes of a cell with the directive `echo: false`."
+    cell = nbformat.v4.new_code_cell("#| echo: false\nfigures()", outputs=outputs)
+    return resolve({"cells": [cell]})["cells"]
+
+
+def test_markdown_that_a_cell_shows_becomes_text():
+    (cell,) = shown_without_code([nbformat.v4.new_output("display_data", {"text/markdown": text, "text/plain": "…"}) for text in ("one", "two")])
+    assert (cell["cell_type"], cell["source"]) == ("markdown", "one\n\ntwo") and "outputs" not in cell
+
+
+def test_other_outputs_are_shown_without_their_code():
+    (cell,) = shown_without_code([nbformat.v4.new_output("stream", text="done\n")])
+    assert (cell["cell_type"], cell["source"], cell["metadata"]["tags"]) == ("code", "", ["remove-input"])
+    assert shown_without_code([]) == []
+
+
+def test_a_readme_shows_outputs_of_hidden_code_and_links_images(tmp_path):
+    cells = [
+        nbformat.v4.new_markdown_cell("![noise](images/noise.png)"),
+        nbformat.v4.new_code_cell("#| echo: false\nprint(1)", outputs=[nbformat.v4.new_output("stream", text="0.96\n")]),
+    ]
+    (tmp_path / "nbs").mkdir()
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "nbs" / "index.ipynb")
+    make_readme(tmp_path / "nbs" / "index.ipynb", tmp_path / "README.md")
+    assert (tmp_path / "README.md").read_text("utf-8").split() == ["![noise](nbs/images/noise.png)", "0.96"]
 
 
 @pytest.mark.parametrize("text", ["", "no JSON", "[]", '{"cells": 3}'])
@@ -98,3 +159,51 @@ def test_a_readme_with_a_picture_is_refused(tmp_path):
     with pytest.raises(ScorecamError, match="1 pictures"):
         make_readme(tmp_path / "index.ipynb", tmp_path / "README.md")
     assert not (tmp_path / "README.md").exists()
+
+
+def test_pages_are_made_where_the_project_is(tmp_path):
+    with pytest.raises(ScorecamError, match="pages are made in the project's folder"):
+        write_pages(tmp_path)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_s_page_has_its_public_names(module, pages):
+    source = (ROOT / "scorecam_denoise" / f"{module}.py").read_text(encoding="utf-8")
+    (names,) = (ast.literal_eval(node.value) for node in ast.parse(source).body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__")
+    parts = pages[f"api/{module}.md"].split("```")
+    assert sorted(", ".join(re.findall(r"^## (.+)$", "".join(parts[::2]), re.M)).split(", ")) == sorted(names)
+
+
+def test_a_page_says_what_comments_say(pages):
+    page = pages["api/denoiser.md"]
+    assert "explain(denoiser, images, targets, *, method=None, layer=None)" in page
+    assert "| `method` | `str or None` | `None` | a key of ATTRIBUTIONS; None: the denoiser's |" in page
+    assert "\n### ScoreCAMDenoiser.fit\n" in page and "\n@classmethod\n" in page
+    assert "| `sample_rate` | `int` | `4000` | Hz; recordings" in pages["api/spectrogram.md"]
+
+
+def test_the_list_of_modules_says_what_each_is_for(pages):
+    rows = re.findall(r"^\| \[(\w+)\]\(\w+\.md\) \| (.+) \|$", pages["api/index.md"], re.M)
+    assert [module for module, text in rows if len(text) > 10] == MODULES
+
+
+def test_no_argument_stands_in_a_table_of_other_width(pages):
+    rows = [line for path, page in pages.items() if path.startswith("api/") for line in page.splitlines() if line.startswith("| `")]
+    assert len(rows) > 500 and {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {5}
+
+
+def test_pages_of_modules_that_are_gone_go(pages):
+    assert {path for path in pages if path.startswith("api/")} == {f"api/{name}.md" for name in ["index", *MODULES]}
+
+
+@pytest.mark.parametrize("path", EXPERIMENTS, ids=name)
+def test_the_gallery_has_every_experiment_with_its_question_and_a_picture(path, pages):
+    (card,) = (part for part in pages["gallery.md"].split('<div class="experiment">') if f"(experiments/{path.name})" in part)
+    assert re.search(r"^\*\*\[.+\]\(experiments/\d\d_\w+\.ipynb\)\*\*\n\n[A-Z].+\?$", card, re.M)
+    assert f"](gallery/{path.stem}.png)]" in card and f"gallery/{path.stem}.png" in pages
+
+
+@pytest.mark.parametrize("experiment", THUMBNAILS)
+def test_the_gallery_knows_the_figures_that_it_names(experiment):
+    notebook = resolve(json.loads((ROOT / "nbs" / "experiments" / f"{experiment}.ipynb").read_text(encoding="utf-8")))
+    assert any(text.startswith(THUMBNAILS[experiment]) for _, text in pictures_of(notebook))
