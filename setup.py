@@ -1,13 +1,31 @@
 "The package as settings.ini describes it."
+import shutil
 from configparser import ConfigParser
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
 
 root = Path(__file__).parent
 parser = ConfigParser(delimiters=["="])
 parser.read(root / "settings.ini", encoding="utf-8")
 settings = parser["DEFAULT"]
+NOTEBOOKS = ["nbs/*.ipynb", "nbs/experiments/*.ipynb", "nbs/images/*.png", "data/*.json"]  # as in nbs/90_cli.ipynb
+
+
+class BuildWithNotebooks(build_py):
+    "Puts the notebooks, and what they read, into the package for `scorecam-denoise lab`; a clone has them beside it."
+
+    def run(self):
+        super().run()
+        if self.editable_mode:
+            return
+        inside = Path(self.build_lib, settings["lib_name"], "notebooks")
+        shutil.rmtree(inside, ignore_errors=True)  # of an earlier build
+        for path in (path for pattern in NOTEBOOKS for path in root.glob(pattern)):
+            self.mkpath(str((inside / path.relative_to(root)).parent))
+            self.copy_file(str(path), str(inside / path.relative_to(root)))
+
 
 setup(
     name=settings["lib_name"],
@@ -38,5 +56,6 @@ setup(
         "Intended Audience :: Science/Research",
         "Programming Language :: Python :: 3",
     ],
+    cmdclass={"build_py": BuildWithNotebooks},
     zip_safe=False,
 )

@@ -2,21 +2,27 @@
 
 # %% auto #0
 __all__ = ['app', 'Model', 'Files', 'Data', 'Out', 'Seed', 'Epochs', 'Channel', 'Group', 'FIGURES', 'STYLE', 'PAGE', 'CARD',
-           'main', 'report', 'for_each_file', 'output_folder', 'parse_threshold', 'read_truth', 'read_config',
-           'skipped', 'shortened', 'clip_settings', 'train_classifier', 'train_denoiser', 'train', 'accuracy',
-           'describe_classifier', 'describe', 'accuracy_line', 'info', 'denoise', 'added', 'explained_picture',
-           'explain_file', 'explain', 'unheard', 'evaluate', 'table_html', 'demo_table', 'truth_figure', 'masks_figure',
-           'demo_card', 'demo', 'write_page']
+           'NOTEBOOKS', 'main', 'report', 'for_each_file', 'output_folder', 'parse_threshold', 'read_truth',
+           'read_config', 'skipped', 'shortened', 'clip_settings', 'train_classifier', 'train_denoiser', 'train',
+           'accuracy', 'describe_classifier', 'describe', 'accuracy_line', 'info', 'denoise', 'added',
+           'explained_picture', 'explain_file', 'explain', 'unheard', 'evaluate', 'table_html', 'demo_table',
+           'truth_figure', 'masks_figure', 'demo_card', 'demo', 'write_page', 'notebook_files', 'copy_notebooks',
+           'serve', 'lab']
 
 # %% ../nbs/90_cli.ipynb #50270989
 import html
 import json
 import os
+import shutil
 import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
+from importlib.resources import files as files_of
+from importlib.util import find_spec
 from pathlib import Path
+from secrets import token_hex
+from signal import SIGINT, signal
 from string import Template
 from typing import Annotated
 
@@ -104,7 +110,7 @@ def output_folder(
         with tempfile.TemporaryFile(dir=folder):
             return folder
     except OSError as error:
-        raise ScorecamError(f"cannot write to {folder}: {error.strerror}: choose another --out") from error
+        raise ScorecamError(f"cannot write to {folder}: {error.strerror}: choose another folder") from error
 
 # %% ../nbs/90_cli.ipynb #8dcb8e5f
 Model = Annotated[Path, typer.Argument(help="Folder of a trained model.", show_default=False)]
@@ -634,16 +640,14 @@ def truth_figure(
 ):  # Figure
     "Recording, truth, mask and signature side by side."
     import numpy
-    from matplotlib.colors import ListedColormap
 
-    from scorecam_denoise.viz import COLORS, new_figure, plot_signature, plot_spectrogram
+    from scorecam_denoise.viz import new_figure, plot_signature, plot_spectrogram, plot_truth
 
     figure, (before, truth, why, after) = new_figure(4, width=3.6, height=3.4)
     where = {"frequency": result.frequency.values, "time": result.time.values}
     limits = tuple(numpy.nanpercentile(result.spectrogram, [1, 99.9]))
     plot_spectrogram(result.spectrogram, **where, ax=before, limits=limits, label="", title="recording")
-    colours = ListedColormap(["#eef1f4", COLORS["target"], COLORS["interferer"]])
-    plot_spectrogram(numpy.clip(owner, 0, 2), **where, ax=truth, cmap=colours, limits=(0, 2), label="", title="truth: own blue, others' orange")
+    plot_truth(owner, **where, ax=truth)
     plot_spectrogram(result.mask, **where, ax=why, cmap="viridis", label="", title="mask")
     plot_signature(result.signature, **where, ax=after, limits=limits, label="")
     return figure
@@ -767,3 +771,69 @@ def write_page(
     )  # fmt: skip
     with atomic_path(folder / "index.html") as temporary:
         temporary.write_text(page, encoding="utf-8")
+
+# %% ../nbs/90_cli.ipynb #c55a9d55
+NOTEBOOKS = ("nbs/*.ipynb", "nbs/experiments/*.ipynb", "nbs/images/*.png", "data/*.json")
+
+# %% ../nbs/90_cli.ipynb #6350f814
+def notebook_files() -> dict[Path, Path]:  # where each belongs in a folder of the user's → the file
+    "The notebooks that belong to this package, with what they read."
+    package = Path(str(files_of("scorecam_denoise")))
+    home = next((home for home in (package / "notebooks", package.parent) if (home / "nbs" / "index.ipynb").is_file()), None)
+    if home is None:
+        raise ScorecamError(f"no notebooks lie in {package} or beside it: install scorecam_denoise again")
+    return {path.relative_to(home): path for pattern in NOTEBOOKS for path in sorted(home.glob(pattern))}
+
+# %% ../nbs/90_cli.ipynb #c8c1ec97
+def copy_notebooks(
+    folder: Path,
+) -> list[Path]:  # those that were there and differ, within the folder
+    "Puts the notebooks into a folder; what is there stays as it is."
+    own = []
+    for name, source in notebook_files().items():
+        target = folder / name
+        if not target.exists():
+            with atomic_path(target) as temporary:
+                shutil.copyfile(source, temporary)
+        elif target.read_bytes() != source.read_bytes():
+            own.append(name)
+    return own
+
+# %% ../nbs/90_cli.ipynb #64b9913e
+def serve(
+    folder: Path,
+    options: list[str],  # of `jupyter lab`
+) -> None:
+    "Runs JupyterLab in a folder until it is ended; its kernel is the Python that runs."
+    from ipykernel.kernelspec import write_kernel_spec
+    from jupyterlab.labapp import LabApp
+
+    first = lambda name, place: os.environ.update({name: os.pathsep.join(filter(None, [str(place), os.environ.get(name)]))})
+    given = ["--LabApp.default_url=/lab/tree/nbs/index.ipynb", f"--ServerApp.root_dir={folder.absolute()}", "--allow-root", "--log-level=WARN", "--LabApp.log_level=WARN"]
+    os.environ.setdefault("JUPYTER_TOKEN", token_hex(24))
+    with tempfile.TemporaryDirectory() as own:
+        write_kernel_spec(Path(own, "kernels", "python3"))
+        first("JUPYTER_PATH", own)
+        first("PATH", Path(sys.executable).parent)
+        server = LabApp.initialize_server([*given, *options])
+        address = f"{server.connection_url}lab/tree/nbs/index.ipynb?token={server.identity_provider.token}"
+        signal(SIGINT, lambda *_: server.stop(from_signal=True))
+        server.io_loop.add_callback(print, f"JupyterLab: {address}\nCtrl-C ends it", flush=True)  # when it listens
+        server.start()
+
+# %% ../nbs/90_cli.ipynb #80d66250
+@app.command(epilog="An experiment's full profile trains for hours, into the folder's cache/; profile = \"smoke\" takes half a minute.")
+def lab(
+    folder: Annotated[Path, typer.Argument(help="Where the notebooks are put; what is there already stays as it is.")] = Path("scorecam-notebooks"),
+    port: Annotated[int | None, typer.Option(help="Of the address.", min=1, max=65535, show_default="8888, or the next that is free")] = None,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open it in a browser, or print its address alone.")] = True,
+):
+    "Open the notebooks in JupyterLab."
+    if find_spec("jupyterlab") is None:
+        raise ScorecamError("JupyterLab is not installed: pip install 'scorecam_denoise[notebooks]'")
+    own = [name.as_posix() for name in copy_notebooks(output_folder(folder))]
+    print(f"notebooks: {folder / 'nbs'}")
+    if own:
+        more = f" and {len(own) - 3} more" if len(own) > 3 else ""
+        print(f"kept as they are, though this version's differ: {', '.join(own[:3])}{more}; for this version's name another folder")
+    serve(folder, [f"--port={port}"] * (port is not None) + ["--no-browser"] * (not browser))

@@ -43,11 +43,11 @@ def test_help_answers_without_tensorflow(root):
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=root)
         times.append(time.perf_counter() - started)
     assert done.stdout.rstrip().endswith("False") and not done.stderr
-    assert all(verb in done.stdout for verb in ("demo", "train", "denoise", "explain", "evaluate", "info"))
+    assert all(verb in done.stdout for verb in ("demo", "train", "denoise", "explain", "evaluate", "info", "lab"))
     assert min(times) < 2  # a second, on a machine that does nothing else
 
 
-@pytest.mark.parametrize("verb", ["demo", "train", "denoise", "explain", "evaluate", "info"])
+@pytest.mark.parametrize("verb", ["demo", "train", "denoise", "explain", "evaluate", "info", "lab"])
 def test_every_verb_has_help(verb, capsys):
     assert run(verb, "--help") == 0
     assert "Usage" in capsys.readouterr().out

@@ -1,9 +1,9 @@
 "What `pip install .` gives: the library and the command, without notebook tools, and a light import."
 import ast
 import re
-import shutil
 import subprocess
 import sys
+import tarfile
 import time
 import zipfile
 from configparser import ConfigParser
@@ -11,11 +11,15 @@ from email.parser import Parser
 from importlib.metadata import packages_distributions
 
 import pytest
-from notebooks import LIBRARY, ROOT
+from builds import built, source
+from notebooks import LIBRARY, NOTEBOOKS, ROOT
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from scorecam_denoise.cli import notebook_files
+
 NOTEBOOK_TOOLS = set("nbdev fastcore execnb ghapi jupytext papermill jupyterlab ipywidgets nbconvert pytest".split())
+INSIDE = "scorecam_denoise/notebooks/"  # where the wheel has them
 MODULES = [path.stem.partition("_")[2] for path in LIBRARY]
 
 
@@ -27,23 +31,16 @@ def settings():
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory):
-    "The project's wheel, built in a copy of what the build needs."
-    folder = tmp_path_factory.mktemp("wheel")
-    for file in ["setup.py", "settings.ini", "MANIFEST.in", "README.md", "LICENSE"]:
-        shutil.copy(ROOT / file, folder)
-    shutil.copytree(ROOT / "scorecam_denoise", folder / "scorecam_denoise", ignore=shutil.ignore_patterns("__pycache__"))
-    built = subprocess.run([sys.executable, "setup.py", "-q", "bdist_wheel"], cwd=folder, capture_output=True, text=True)
-    assert built.returncode == 0, built.stderr
-    (path,) = (folder / "dist").glob("*.whl")
-    with zipfile.ZipFile(path) as archive:
-        yield {name: archive.read(name).decode() for name in archive.namelist()}
+def wheel() -> dict[str, bytes]:
+    "What the project's wheel holds."
+    with zipfile.ZipFile(built("bdist_wheel")) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
 
 
 @pytest.fixture(scope="module")
 def metadata(wheel):
     (text,) = (text for name, text in wheel.items() if name.endswith("dist-info/METADATA"))
-    return Parser().parsestr(text)
+    return Parser().parsestr(text.decode())
 
 
 @pytest.fixture(scope="module")
@@ -79,12 +76,34 @@ def test_users_get_no_notebook_tools(requirements):
 
 
 def test_the_wheel_holds_the_package_alone_and_both_commands(wheel):
-    (entry_points,) = (text for name, text in wheel.items() if name.endswith("entry_points.txt"))
+    (entry_points,) = (text.decode() for name, text in wheel.items() if name.endswith("entry_points.txt"))
     assert "scorecam-denoise = scorecam_denoise.cli:main" in entry_points
     assert "scorecam-denoise-filter = scorecam_denoise.docs:filter_notebook" in entry_points
     files = [name for name in wheel if ".dist-info/" not in name]
     assert {name.partition("/")[0] for name in files} == {"scorecam_denoise"}
     assert {f"scorecam_denoise/{module}.py" for module in MODULES} <= set(files)
+
+
+def test_the_wheel_holds_every_notebook_with_what_it_reads(wheel):
+    there = {name.removeprefix(INSIDE): data for name, data in wheel.items() if name.startswith(INSIDE)}
+    assert there == {name.as_posix(): (source() / name).read_bytes() for name in notebook_files()}
+    assert {path.relative_to(ROOT).as_posix() for path in [*NOTEBOOKS, *(ROOT / "data").iterdir()]} <= set(there)
+
+
+def test_the_wheel_stays_small():
+    assert built("bdist_wheel").stat().st_size < 5_000_000
+
+
+def test_the_source_distribution_holds_the_notebooks_too(wheel):
+    with tarfile.open(built("sdist")) as archive:
+        there = {name.partition("/")[2] for name in archive.getnames()}
+    assert {name.removeprefix(INSIDE) for name in wheel if name.startswith(INSIDE)} <= there
+
+
+def test_in_editable_mode_no_notebook_is_copied():
+    with zipfile.ZipFile(built("editable_wheel")) as archive:
+        assert not [name for name in archive.namelist() if name.endswith(".ipynb")]
+    assert not (source() / "scorecam_denoise" / "notebooks").exists()
 
 
 def imported(body: list[ast.stmt]) -> set[str]:
