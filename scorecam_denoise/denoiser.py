@@ -2,13 +2,13 @@
 
 # %% auto #0
 __all__ = ['FORMAT', 'labelled', 'levels_of', 'fingerprints', 'explaining', 'explain', 'learn_class', 'first_row_of',
-           'frequencies_of', 'save_model', 'load_separator', 'load_denoiser', 'load_model', 'ScoreCAMDenoiser',
-           'check_enough', 'fit_denoiser', 'learn_masks', 'check_share', 'check_settings', 'match_classes',
-           'class_logits', 'class_probabilities', 'learn_line_weight', 'class_profiles_for', 'class_shares',
-           'class_masks_for', 'overlay_images', 'learn_thresholds', 'thresholds', 'mixture_figures', 'explained',
-           'learn_sound', 'asked_parts', 'sound_masks', 'recording_blocks', 'listen', 'result_header', 'masked_block',
-           'masked_blocks', 'pictures', 'prepare', 'gather', 'picture_attrs', 'write_result', 'check_methods',
-           'explained_blocks', 'explain_recording']
+           'frequencies_of', 'save_model', 'load_separator', 'load_exemplars', 'load_denoiser', 'load_model',
+           'ScoreCAMDenoiser', 'check_enough', 'fit_denoiser', 'learn_masks', 'exemplars_of', 'check_share',
+           'check_settings', 'match_classes', 'class_logits', 'class_probabilities', 'learn_line_weight',
+           'class_profiles_for', 'class_shares', 'class_masks_for', 'overlay_images', 'learn_thresholds', 'thresholds',
+           'mixture_figures', 'explained', 'learn_sound', 'asked_parts', 'sound_masks', 'recording_blocks', 'listen',
+           'result_header', 'masked_block', 'masked_blocks', 'pictures', 'prepare', 'gather', 'picture_attrs',
+           'write_result', 'check_methods', 'explained_blocks', 'explain_recording']
 
 # %% ../nbs/51_denoiser.ipynb #c4670a68
 import inspect
@@ -145,7 +145,7 @@ def save_model(
     denoiser: "ScoreCAMDenoiser",  # fitted
     folder: str | Path,
 ) -> Path:
-    "Writes a fitted denoiser as a folder: network.keras, class_masks.nc, denoiser.json, and separator.keras where it has one."
+    "Writes a fitted denoiser as a folder: network.keras, class_masks.nc, denoiser.json; where it has them, separator.keras and exemplars.nc."
     folder = check_target(folder)
     about = dict(
         format=FORMAT, version=__version__, model_id=denoiser.model_id_, params=denoiser.get_params(),
@@ -165,6 +165,9 @@ def save_model(
             "registered": (("class", "frequency"), denoiser.registered_),
         })
         masks.to_netcdf(temporary / "class_masks.nc", engine="h5netcdf")
+        if denoiser.exemplars_ is not None:
+            tenths = {"level": dict(dtype="int16", scale_factor=0.1, _FillValue=-32768, zlib=True)}
+            denoiser.exemplars_.to_netcdf(temporary / "exemplars.nc", engine="h5netcdf", encoding=tenths)
         (temporary / "denoiser.json").write_text(json.dumps(about, indent=1, default=lambda value: value.tolist() if isinstance(value, np.ndarray) else str(value)))
     return folder
 
@@ -175,6 +178,14 @@ def load_separator(
     "What tells the classes' sound apart, where the model has learnt it."
     path = folder / "separator.keras"
     return keras.models.load_model(path, compile=False, safe_mode=True) if path.is_file() else None
+
+# %% ../nbs/51_denoiser.ipynb #290df7b8
+def load_exemplars(
+    folder: Path,  # of a saved model
+) -> xr.Dataset | None:  # see `exemplars_of`
+    "The representatives that a model remembers, where it does."
+    path = folder / "exemplars.nc"
+    return xr.load_dataset(path, engine="h5netcdf") if path.is_file() else None
 
 # %% ../nbs/51_denoiser.ipynb #ca142d98
 def load_denoiser(
@@ -201,6 +212,7 @@ def load_denoiser(
         denoiser.thresholds_, denoiser.history_, denoiser.figures_ = np.array(about["thresholds"]), about["history"], about["figures"]
         denoiser.recordings_, denoiser.line_weight_ = pd.DataFrame(about["recordings"]), float(about["line_weight"])
         denoiser.separator_, denoiser.mask_weight_ = load_separator(folder), float(about["mask_weight"])
+        denoiser.exemplars_ = load_exemplars(folder)
         denoiser.representatives_ = {c: np.array(about["representatives"][str(c)]) for c in denoiser.classes_}
         denoiser.model_id_ = weights_id(denoiser.model_)
     except Exception as error:  # Keras, HDF5 and JSON each have their own
@@ -267,7 +279,9 @@ class ScoreCAMDenoiser(BaseEstimator):
 
     def fit(self, images, labels=None, *, groups=None, config=None) -> "ScoreCAMDenoiser":
         "Learns from windows (a Dataset), or from images (n, frequency, time, 1), labels (n,), groups (n,) and their config."
-        return fit_denoiser(self, *labelled(images, labels, groups, config), level=levels_of(images) if self.separate else None)
+        fit_denoiser(self, *labelled(images, labels, groups, config), level=levels_of(images) if self.separate else None)
+        self.exemplars_ = exemplars_of(self, images)
+        return self
 
     def predict_proba(self, images) -> np.ndarray:
         "Probability of each class in `classes_` for each image, float32 (n, classes)."
@@ -377,6 +391,26 @@ def learn_masks(
         denoiser.representatives_[label] = own[chosen]
     denoiser.class_masks_, denoiser.registered_ = np.stack(masks), np.stack(registered).astype("float32")
     return denoiser
+
+# %% ../nbs/51_denoiser.ipynb #8b128eca
+def exemplars_of(
+    denoiser: ScoreCAMDenoiser,  # with representatives
+    windows,  # what it learnt from, as given to `fit`
+    *,
+    most: int = 6,  # of each class
+) -> xr.Dataset | None:  # level (dB) over (exemplar, frequency, time); label, recording, start (s); None: the levels are not known
+    "A few of each class's representatives, to look at and to listen to."
+    if levels_of(windows) is None:
+        return None
+    rows = []
+    for chosen in denoiser.representatives_.values():
+        points = embeddings(denoiser.model_, windows["image"].values[chosen, ..., None])
+        near = chosen[np.argsort(-points @ points.mean(axis=0), kind="stable")]
+        first = np.unique(windows["recording"].values[near], return_index=True)[1]
+        rows.append(near[np.sort(first)[:most]])
+    few = windows[["level", "label", "recording", "start"]].isel(sample=np.concatenate(rows)).rename(sample="exemplar")
+    few = few.drop_vars(set(few.coords) - {"label", "recording", "start", "frequency", "time"}).drop_attrs(deep=False)
+    return few.assign(level=few["level"].round(1).astype("float32")).assign_coords(label=few["label"].astype(str))
 
 # %% ../nbs/51_denoiser.ipynb #3e6f603b
 def check_share(

@@ -7,7 +7,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 LIBRARY = sorted((ROOT / "nbs").glob("[0-9][0-9]_*.ipynb"))
 EXPERIMENTS = sorted((ROOT / "nbs" / "experiments").glob("*.ipynb"))
-NOTEBOOKS = [*LIBRARY, *EXPERIMENTS, ROOT / "nbs" / "index.ipynb"]
+NOTEBOOKS = [*LIBRARY, *EXPERIMENTS, ROOT / "nbs" / "index.ipynb", ROOT / "nbs" / "explore.ipynb"]
 
 
 def name(path: Path) -> str:

@@ -213,6 +213,28 @@ def test_saved_and_loaded(tmp_path):
     assert np.array_equal(again.transform(pictures), known.transform(pictures), equal_nan=True)
 
 
+def test_it_remembers_a_few_recordings_of_each_class_where_their_levels_are_known():
+    heard = windows(range(8))
+    level = (("sample", "frequency", "time"), np.random.default_rng(0).normal(-60, 20, heard["image"].shape).astype("float32"))
+    options = dict(network={"dense": 8}, training={"epochs": 1}, separate=False, verbose=False)
+    known = ScoreCAMDenoiser(**options).fit(heard.assign(level=level)).exemplars_
+    assert known["label"].to_series().value_counts().to_dict() == {"fan": 6, "pump": 6}
+    assert len(np.unique(known["recording"])) == 12 and not known.attrs
+    own = heard.assign(level=level).isel(sample=heard["recording"].values == known["recording"].values[3]).isel(sample=0)
+    assert np.allclose(own["level"], known["level"][3], atol=0.06)
+
+
+def test_what_it_remembers_is_saved(tmp_path):
+    heard = windows(range(3))
+    level = heard["image"] * 24 - 80
+    known = ScoreCAMDenoiser(network={"dense": 8}, training={"epochs": 1}, separate=False, verbose=False).fit(heard.assign(level=level))
+    again = ScoreCAMDenoiser.load(known.save(tmp_path / "model"))
+    assert np.allclose(again.exemplars_["level"], known.exemplars_["level"], atol=1e-3)
+    assert all(np.array_equal(again.exemplars_[name], known.exemplars_[name]) for name in ("label", "recording", "start"))
+    (tmp_path / "model" / "exemplars.nc").unlink()
+    assert ScoreCAMDenoiser.load(tmp_path / "model").exemplars_ is None
+
+
 @pytest.mark.parametrize("labels", [[3, 12], ["a b", "ü/ä"], [True, False]], ids=str)
 def test_labels_of_any_kind_survive(tmp_path, labels):
     pictures, names = images(range(3))
