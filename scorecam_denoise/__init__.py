@@ -13,5 +13,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "denoiser": ["ScoreCAMDenoiser", "explain_recording", "load_model"],
         "scene": ["simulate_scene"],
         "scorecam": ["score_cam"],
+        "widgets": ["CompareExplainers", "MaskGallery", "ThresholdExplorer"],
     },
 )

@@ -810,6 +810,7 @@ def serve(
 
     first = lambda name, place: os.environ.update({name: os.pathsep.join(filter(None, [str(place), os.environ.get(name)]))})
     given = ["--LabApp.default_url=/lab/tree/nbs/index.ipynb", f"--ServerApp.root_dir={folder.absolute()}", "--allow-root", "--log-level=WARN", "--LabApp.log_level=WARN"]
+    given.append("--ServerApp.tornado_settings={'websocket_max_message_size': 500_000_000}")  # bytes of an upload
     os.environ.setdefault("JUPYTER_TOKEN", token_hex(24))
     with tempfile.TemporaryDirectory() as own:
         write_kernel_spec(Path(own, "kernels", "python3"))

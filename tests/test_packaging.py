@@ -145,7 +145,7 @@ def test_the_import_is_light_and_names_come_when_used():
     assert min(seconds) < 1
 
 
-@pytest.mark.parametrize("module", [module for module in MODULES if module in {"core", "results", "viz", "cli", "docs"}])
+@pytest.mark.parametrize("module", [module for module in MODULES if module in {"core", "results", "viz", "widgets", "cli", "docs"}])
 def test_light_modules_leave_tensorflow_alone(module):
     program = f"import sys, scorecam_denoise.{module}; sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program]).returncode == 0
