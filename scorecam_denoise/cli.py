@@ -6,8 +6,7 @@ __all__ = ['app', 'Model', 'Files', 'Data', 'Out', 'Seed', 'Epochs', 'Channel', 
            'read_config', 'skipped', 'shortened', 'clip_settings', 'train_classifier', 'train_denoiser', 'train',
            'accuracy', 'describe_classifier', 'describe', 'accuracy_line', 'info', 'denoise', 'added',
            'explained_picture', 'explain_file', 'explain', 'unheard', 'evaluate', 'table_html', 'demo_table',
-           'truth_figure', 'masks_figure', 'demo_card', 'demo', 'write_page', 'notebook_files', 'copy_notebooks',
-           'serve', 'lab']
+           'truth_figure', 'demo_card', 'demo', 'write_page', 'notebook_files', 'copy_notebooks', 'serve', 'lab']
 
 # %% ../nbs/90_cli.ipynb #50270989
 import html
@@ -409,30 +408,24 @@ def explained_picture(
     "The spectrogram, and each method's map over it: what stands out of the noise is dark, what speaks for the class coloured, padding hatched."
     import numpy
 
-    from scorecam_denoise.viz import new_figure, plot_mask, plot_spectrogram, to_png
+    from scorecam_denoise.viz import label_lowest, new_grid, plot_mask, plot_spectrogram, to_png
 
     share = max(1, -(-result.sizes["time"] // columns))
     few = lambda name: result[name].coarsen(time=share, boundary="pad")
     level, maps = few("spectrogram").mean(), few("saliency").max()
-    panels = 1 + maps.sizes["explainer"]
-    rows = -(-panels // 4)
-    across = -(-panels // rows)
-    figure, axes = new_figure(across, rows=rows, width=4.2, height=3.2)
+    figure, axes = new_grid(1 + maps.sizes["explainer"], width=4.2, height=3.2)
     where, limits = {"frequency": level.frequency.values, "time": level.time.values}, numpy.nanpercentile(level, [1, 60, 99.9])
     plot_spectrogram(level, **where, ax=axes[0], limits=(limits[0], limits[2]), title="recording")
     for ax, map_, flat in zip(axes[1:], maps, result["flat_tiles"].values):
         empty = f": nothing in {flat} of {result.sizes['tile']} tiles" if flat else ""
         plot_mask(-level.clip(*limits[1:]), map_, **where, ax=ax, label="saliency", title=f"{map_.explainer.values}{empty}")
-    for above, empty in zip(axes[panels - across :], axes[panels:]):
-        above.tick_params(labelbottom=True)
-        above.set_xlabel("time (s)")
-        empty.remove()
+    label_lowest(axes)
     about, end = result.attrs, float(result["time"][-1] + result["time"][1] - result["time"][0])
-    for ax in axes[:panels] if about.get("padded_seconds") else ():
+    for ax in axes if about.get("padded_seconds") else ():
         reach = ax.get_xlim()
         ax.axvspan(end - about["padded_seconds"], end, fill=False, hatch="//", edgecolor="0.5", linewidth=0)
         ax.set_xlim(reach)
-    figure.suptitle(f"{about['recording']}: {about['label']}, probability {about['probability']:.2f}{added(about)}")
+    figure.suptitle(f"{about['recording']}: {about['label']}, probability {about['probability']:.2f}{added(about)}", parse_math=False)
     return to_png(figure, dpi=100)
 
 # %% ../nbs/90_cli.ipynb #5b570109
@@ -652,23 +645,6 @@ def truth_figure(
     plot_signature(result.signature, **where, ax=after, limits=limits, label="")
     return figure
 
-# %% ../nbs/90_cli.ipynb #ced7838c
-def masks_figure(
-    denoiser,  # ScoreCAMDenoiser
-):  # Figure
-    "The class masks side by side."
-    import numpy
-
-    from scorecam_denoise.viz import new_figure, plot_spectrogram
-
-    config = denoiser.config_
-    figure, axes = new_figure(len(denoiser.classes_), width=3.2, height=3)
-    time = numpy.arange(config.n_time) * config.seconds_per_frame
-    for ax, label in zip(axes, denoiser.classes_):
-        mask = denoiser.class_mask(label)
-        plot_spectrogram(mask, frequency=config.frequencies, time=time, ax=ax, cmap="viridis", label="", title=str(label))
-    return figure
-
 # %% ../nbs/90_cli.ipynb #def89de2
 def demo_card(
     denoiser,  # ScoreCAMDenoiser
@@ -750,7 +726,9 @@ def write_page(
     about: str,  # how the scene was made
 ) -> None:
     "Writes index.html."
-    from scorecam_denoise.viz import embedded, to_png
+    import numpy
+
+    from scorecam_denoise.viz import embedded, plot_class_masks, to_png
 
     figures, chosen = denoiser.figures_, table.iloc[-1]
     lead = (
@@ -762,7 +740,9 @@ def write_page(
         "Overwritten: share of the ship's tone pixels that are. Kept lines: of which more than half is left, mean of all images. "
         "The last row is the model's own threshold, found without truth."
     )
-    masks = to_png(masks_figure(denoiser), dpi=100)
+    config, known = denoiser.config_, dict(zip(denoiser.classes_, denoiser.class_masks_))
+    time = numpy.arange(config.n_time) * config.seconds_per_frame
+    masks = to_png(plot_class_masks(known, frequency=config.frequencies, time=time), dpi=100)
     text = f"The mask of each class, {', '.join(map(str, denoiser.classes_))}: bright where a frequency speaks for the class"
     page = PAGE.substitute(
         title="One ship's signature out of the noise", style=STYLE, lead=html.escape(lead), cards="\n".join(cards),
@@ -811,7 +791,8 @@ def serve(
     first = lambda name, place: os.environ.update({name: os.pathsep.join(filter(None, [str(place), os.environ.get(name)]))})
     given = ["--LabApp.default_url=/lab/tree/nbs/index.ipynb", f"--ServerApp.root_dir={folder.absolute()}", "--allow-root", "--log-level=WARN", "--LabApp.log_level=WARN"]
     given.append("--ServerApp.tornado_settings={'websocket_max_message_size': 500_000_000}")  # bytes of an upload
-    os.environ.setdefault("JUPYTER_TOKEN", token_hex(24))
+    if not {"JUPYTER_TOKEN", "JUPYTER_TOKEN_FILE"} & set(os.environ):
+        given.append(f"--IdentityProvider.token={token_hex(24)}")  # within the process: neither its kernels nor other users see it
     with tempfile.TemporaryDirectory() as own:
         write_kernel_spec(Path(own, "kernels", "python3"))
         first("JUPYTER_PATH", own)

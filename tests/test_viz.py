@@ -7,8 +7,8 @@ import xarray
 from PIL import Image
 
 from scorecam_denoise.viz import (
-    COLORS, edges, new_figure, octave_ticks, plot_curves, plot_intervals, plot_mask, plot_outline, plot_result, plot_signature, plot_spectrogram,
-    plot_truth, styles, to_png, uneven,
+    COLORS, edges, embedded, label_lowest, new_figure, new_grid, octave_ticks, plot_class_masks, plot_curves, plot_intervals, plot_mask,
+    plot_outline, plot_result, plot_signature, plot_spectrogram, plot_truth, styles, to_png, uneven,
 )
 
 FREQUENCY, TIME = numpy.linspace(10, 1000, 64), numpy.linspace(0, 16, 32)
@@ -160,6 +160,39 @@ def test_letters_are_as_large_with_pyplots_own_settings():
     ax = plot_spectrogram(numpy.eye(3), title="one")
     sizes = [text.get_fontsize() for text in (ax.xaxis.label, ax.yaxis.label, *ax.get_xticklabels())]
     assert min(sizes) >= 11
+
+
+@pytest.mark.parametrize("name", ["ship$_{1.wav and $x", r"a$\foo$b", "100 $"])
+def test_a_name_is_no_formula(name, result):
+    ax = plot_spectrogram(result.spectrogram, title=name)
+    masked = plot_mask(result.spectrogram, result.mask, title=name)
+    whole = plot_result(result.assign_attrs(label=name))
+    assert all(to_png(figure).startswith(b"\x89PNG") for figure in (ax.figure, masked.figure, whole))
+
+
+@pytest.mark.parametrize("panels, across", [(1, 4), (4, 4), (5, 4), (6, 4), (7, 4), (3, 2)])
+def test_each_column_of_a_grid_ends_with_its_axis_named(panels, across):
+    figure, axes = new_grid(panels, across=across)
+    for ax in axes:
+        plot_spectrogram(numpy.eye(3), time=[0, 1, 2], ax=ax, label="")
+    label_lowest(axes)
+    to_png(figure)
+    lowest = {ax.get_subplotspec().colspan.start: ax for ax in axes}.values()
+    assert len(figure.axes) == panels and len(lowest) <= across
+    for ax in axes:
+        assert (ax.get_xlabel() == "time (s)" and any(text.get_visible() for text in ax.get_xticklabels())) == (ax in lowest)
+
+
+def test_class_masks_share_their_colours():
+    figure = plot_class_masks({"tug": numpy.full((4, 4), 0.2), "cargo": numpy.full((4, 4), 0.9)})
+    assert {ax.images[0].get_clim() for ax in figure.axes if ax.images} == {(0, 1)}
+    assert [ax.get_title() for ax in figure.axes[:2]] == ["tug", "cargo"] and figure.axes[-1].get_ylabel() == "mask"
+
+
+def test_a_player_and_a_picture_take_a_style():
+    assert embedded(b"\x89PNG", text="x", style="width:1em") == '<img alt="x" style="width:1em" src="data:image/png;base64,iVBORw==">'
+    player = embedded(b"RIFF", text="a tone", style="width:1em", autoplay=True)
+    assert '<audio controls autoplay preload="metadata" style="width:1em" aria-label="a tone"' in player
 
 
 def test_pyplot_knows_nothing_of_it(result):
