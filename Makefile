@@ -44,8 +44,9 @@ readme: .venv ## README.md from nbs/index.ipynb
 	$(bin)/python -c 'from scorecam_denoise.docs import make_readme; make_readme()'
 
 docs: .venv ## the website: notebooks, modules and experiments; _docs/index.html, for any web server
-	rm -rf _docs build/docs
-	$(bin)/python -m sphinx -q -E -W --keep-going -j 2 -c docs -d build/docs/doctrees nbs build/docs/html
+	rm -rf build/docs
+	$(bin)/python -m sphinx -q -W --keep-going -j 2 -c docs -d build/docs/doctrees nbs build/docs/html
+	rm -rf _docs
 	mv build/docs/html _docs
 
 export: .venv ## the modules from the notebooks
@@ -53,5 +54,5 @@ export: .venv ## the modules from the notebooks
 	$(bin)/nbdev_clean
 
 clean: ## remove everything that was made; the environment and trained networks stay
-	rm -rf build dist demo _docs nbs/api nbs/gallery nbs/gallery.md *.egg-info .pytest_cache
+	rm -rf build dist demo _docs nbs/api nbs/gallery nbs/gallery.md nbs/results *.egg-info .pytest_cache
 	find nbs scorecam_denoise tests -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf

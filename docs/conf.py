@@ -60,7 +60,9 @@ def toctree(
     return "\n".join(["```{toctree}", ":hidden:", *[f":caption: {name}"] * bool(name), "", *lines, "```", ""])
 
 
-def captions_of(contents: list) -> dict[str, str]:
+def captions_of(
+    contents: list,  # of the sidebar, or of a section
+) -> dict[str, str]:  # path → text
     "The names that the sidebar gives to paths."
     found = {}
     for entry in contents:
@@ -69,7 +71,9 @@ def captions_of(contents: list) -> dict[str, str]:
     return found
 
 
-def contents_of(document: str) -> str:  # MyST
+def contents_of(
+    document: str,  # index or api/index
+) -> str:  # MyST
     "The sidebar's floors below the index, and the modules below the page of them all."
     captions, modules = captions_of(SIDEBAR), "nbs/api/index.md"
     floors = dict(sections(SIDEBAR))
@@ -79,7 +83,11 @@ def contents_of(document: str) -> str:  # MyST
     return toctree([path for path in floors["API"] if path != modules], captions)
 
 
-def read_source(app, document: str, source: list[str]) -> None:
+def read_source(
+    app,  # Sphinx
+    document: str,  # its path below nbs/, without suffix
+    source: list[str],  # the text that was read, alone in a list; replaced
+) -> None:
     "A notebook is shown without directives; the index and the page of modules get their tables of contents."
     path = Path(app.env.doc2path(document))
     contents = contents_of(document) if document in ("index", "api/index") else ""
@@ -87,6 +95,8 @@ def read_source(app, document: str, source: list[str]) -> None:
         notebook = resolve(json.loads(source[0]))
         for output in (output for cell in notebook["cells"] for output in cell.get("outputs", [])):
             output.get("data", {}).pop(MEDIA_TYPE, None)  # its line of text stays
+        for cell in notebook["cells"]:
+            cell["source"] = cell["source"] or "..."  # a cell without source would be left out, outputs and all; its tag hides it
         if contents:
             notebook["cells"].append({"cell_type": "markdown", "id": "contents", "metadata": {}, "source": contents})
         source[0] = json.dumps(notebook)
@@ -94,7 +104,10 @@ def read_source(app, document: str, source: list[str]) -> None:
         source[0] += contents
 
 
-def visit_math(self: SphinxTranslator, node: nodes.Node) -> None:
+def visit_math(
+    self: SphinxTranslator,  # that writes the page
+    node: nodes.Node,  # the formula, in TeX
+) -> None:
     "Formulas are MathML, which browsers draw without a script."
     formula = re.sub(r"\\([bB]ig)(?![a-z])", r"\\\1l", node.astext())  # of TeX's large brackets docutils knows those in pairs
     formula = re.sub(r"(\\(?:hat|tilde) *\w)_", r"\1{}_", formula)  # else it puts the index below the accented letter
@@ -102,7 +115,9 @@ def visit_math(self: SphinxTranslator, node: nodes.Node) -> None:
     raise nodes.SkipNode
 
 
-def setup(app) -> None:
+def setup(
+    app,  # Sphinx
+) -> None:
     "What Sphinx calls first."
     write_pages(ROOT)
     app.connect("source-read", read_source)

@@ -2,12 +2,13 @@
 
 # %% auto #0
 __all__ = ['MEDIA_TYPE', 'seed_range', 'describe', 'record', 'stored_cells', 'recorded', 'recorded_as', 'typeset', 'quoted',
-           'basis', 'stored_picture']
+           'basis', 'headings_in', 'stored_picture']
 
 # %% ../nbs/01_results.ipynb #e3184069
 import base64
 import json
 import math
+import re
 import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -146,15 +147,24 @@ def basis(
     return ", ".join(counted + seeds)
 
 # %% ../nbs/01_results.ipynb #25476d67
+def headings_in(
+    markdown: str,
+) -> list[tuple]:  # (level, words), level 1 for one #
+    "The headings of a Markdown cell."
+    prose = re.sub(r"^```.*?^```", "", markdown, flags=re.DOTALL | re.MULTILINE)
+    return [(len(marks), words) for marks, words in re.findall(r"^(#+) +(.+)$", prose, flags=re.MULTILINE)]
+
+# %% ../nbs/01_results.ipynb #bbcf74e7
 def stored_picture(
     path: str | Path,  # a notebook that was run
-    heading: str,  # the first words of the heading, without #
+    heading: str,  # its first words, without #
 ) -> bytes:  # a PNG file
     "The first picture that a notebook shows below a heading."
-    cells = stored_cells(path)
-    starts = [i for i, cell in enumerate(cells) if cell["cell_type"] == "markdown" and cell["source"].lstrip("# ").startswith(heading)]
-    for cell in cells[starts[0] :] if starts else []:
-        for output in cell.get("outputs", []):
-            if "image/png" in output.get("data", {}):
-                return base64.b64decode(output["data"]["image/png"])
+    below = 0  # the level of the heading that is looked below
+    for cell in stored_cells(path):
+        for level, words in headings_in(cell["source"]) if cell["cell_type"] == "markdown" else []:
+            below = level if words.startswith(heading) else below * (level > below)
+        pictures = [output["data"]["image/png"] for output in cell.get("outputs", []) if "image/png" in output.get("data", {})]
+        if below and pictures:
+            return base64.b64decode(pictures[0])
     raise ScorecamError(f"{path} shows no picture below a heading {heading!r}: give a heading that it has, or run it")

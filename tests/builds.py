@@ -1,4 +1,5 @@
 "The project's distributions, built in a copy of what the build needs."
+import atexit
 import shutil
 import subprocess
 import sys
@@ -8,13 +9,14 @@ from tempfile import mkdtemp
 
 from notebooks import ROOT
 
-IGNORED = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints")
+IGNORED = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints", "api", "gallery*", "results")  # the website is made in nbs/ at the same time
 
 
 @cache
 def source() -> Path:
-    "A copy of the files that setup.py reads."
+    "A copy of the files that setup.py reads, until the tests end."
     folder = Path(mkdtemp(prefix="build-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     for file in ["setup.py", "settings.ini", "MANIFEST.in", "README.md", "LICENSE", "constraints.txt"]:
         shutil.copy(ROOT / file, folder)
     for part in ["scorecam_denoise", "nbs", "data"]:

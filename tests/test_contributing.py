@@ -31,11 +31,6 @@ def test_the_loop_has_twenty_lines_at_most():
     assert len(LOOP.splitlines()) <= 20 and TEXT.index("## The edit loop") < TEXT.index(LOOP) < TEXT.index("## An explainer")
 
 
-def test_make_knows_its_targets():
-    targets = set(re.findall(r"^([.a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
-    assert set(re.findall(r"(?:`|^)make ([.a-z]+)", TEXT, re.M)) <= targets
-
-
 def test_its_programs_are_in_the_environment():
     programs = {line.split()[0] for line in (LOOP + PAPERMILL).splitlines() if line.strip()} - {'"${EDITOR:-vi}"'}
     programs |= set(re.findall(r"`(jupytext|papermill|python)\b", TEXT))

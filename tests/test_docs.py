@@ -14,7 +14,7 @@ import yaml
 from notebooks import EXPERIMENTS, LIBRARY, NOTEBOOKS, ROOT, name
 
 from scorecam_denoise.core import ScorecamError
-from scorecam_denoise.docs import THUMBNAILS, filter_notebook, make_readme, pictures_of, resolve, sections, write_pages
+from scorecam_denoise.docs import THUMBNAILS, card, filter_notebook, make_readme, pictures_of, resolve, sections, write_pages
 
 KNOWN_KEYS = {
     "": {"project", "website", "format", "execute", "ipynb-filters"},
@@ -68,9 +68,17 @@ def test_the_readme_lists_every_notebook_once():
     assert sorted(listed) == sorted(path.relative_to(ROOT).as_posix() for path in NOTEBOOKS if path.stem != "index")
 
 
-def test_make_knows_the_targets_that_the_readme_names():
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
-    assert set(re.findall(r"`make ([a-z]+)", (ROOT / "README.md").read_text(encoding="utf-8"))) <= targets
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
+def test_make_knows_the_targets_that_a_page_names(page):
+    targets = set(re.findall(r"^([.a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
+    named = set(re.findall(r"(?:`|^)make ([.a-z]+)", (ROOT / page).read_text(encoding="utf-8"), re.M))
+    assert {"test", "lab"} <= named <= targets
+
+
+def test_the_website_is_there_while_it_is_made_anew():
+    recipe = re.search(r"^docs:.*\n((?:\t.+\n)+)", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M)[1].splitlines()
+    (build,), (removal,) = ([i for i, line in enumerate(recipe) if part in line] for part in ("-m sphinx", "rm -rf _docs"))
+    assert build < removal
 
 
 def test_the_website_has_settings_that_quarto_knows(quarto):
@@ -78,8 +86,6 @@ def test_the_website_has_settings_that_quarto_knows(quarto):
         assert set(quarto[section] if section else quarto) <= keys
     assert quarto["execute"] == {"enabled": False}
     assert quarto["ipynb-filters"] == ["scorecam-denoise-filter"]
-
-
     assert set(quarto["website"]["sidebar"]) <= {"style", "contents", "collapse-level"}
     assert set(quarto["format"]["html"]) <= {"toc", "code-overflow", "html-math-method", "css"}
     assert (ROOT / quarto["format"]["html"]["css"]).is_file()
@@ -114,6 +120,51 @@ def test_the_filter_is_a_program_and_tells_quarto_what_pictures_show():
     texts = [yaml.safe_load(re.match(r"#\| (fig-alt: .+)\n", cell["source"])[1]) for cell in filtered["cells"] if "mystnb" in cell["metadata"]]
     assert [text["fig-alt"] for text in texts] == [text for _, text in pictures_of(shown)] != []
     assert [re.sub(r"^#\| fig-alt.*\n", "", cell["source"]) for cell in filtered["cells"]] == [cell["source"] for cell in shown["cells"]]
+
+
+def pictured(*alts: str | None) -> list[dict]:
+    "Outputs that are pictures, each with the text that it brings."
+    metadata = [{"image/png": {"alt": alt}} if alt else {} for alt in alts]
+    return [nbformat.v4.new_output("display_data", {"image/png": "iVBORw0KGgo="}, metadata=each) for each in metadata]
+
+
+def texts_of(*cells: dict) -> list[str]:
+    "What a reader is told of the pictures of a notebook."
+    return [text for _, text in pictures_of(resolve({"cells": cells}))]
+
+
+def test_each_picture_of_a_cell_has_a_text_of_its_own():
+    heading, code = nbformat.v4.new_markdown_cell("## Ships\n\nTwo of them:"), nbformat.v4.new_code_cell("show()", outputs=pictured(None, None))
+    assert texts_of(heading, code) == ["Ships. Two of them (1 of 2).", "Ships. Two of them (2 of 2)."]
+    first, second = resolve({"cells": [code]})["cells"]
+    assert (first["source"], second["source"], second["metadata"]["tags"]) == ("show()", "", ["remove-input"]) and first["id"] != second["id"]
+
+
+def test_equal_texts_are_numbered_through_a_notebook_and_others_are_not():
+    heading = nbformat.v4.new_markdown_cell("## Ships\n\nTwo of them:")
+    one, other = (nbformat.v4.new_code_cell("show()", outputs=pictured(None)) for _ in range(2))
+    assert texts_of(heading, one, nbformat.v4.new_markdown_cell("## A tug"), one, heading, other) == [
+        "Ships. Two of them (1 of 2).", "A tug. Ships.", "Ships. Two of them (2 of 2).",
+    ]  # fmt: skip
+
+
+def test_a_picture_s_own_text_comes_before_that_of_the_prose():
+    code = nbformat.v4.new_code_cell("show()", outputs=pictured("The mask of a tug", None))
+    assert texts_of(nbformat.v4.new_markdown_cell("## Ships"), code) == ["The mask of a tug", "Ships. Ships."]
+
+
+def test_a_long_text_is_cut_between_words():
+    prose = "A line-by-line view, " * 40
+    (text,) = texts_of(nbformat.v4.new_markdown_cell(f"## Ships\n\n{prose}"), nbformat.v4.new_code_cell("show()", outputs=pictured(None)))
+    assert 270 < len(text) <= 300 and re.fullmatch(r"Ships\. (A line-by-line view, )+(A|A line-by-line|A line-by-line view) …", text)
+
+
+def test_without_code_quarto_is_told_so(monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(json.dumps({"cells": [nbformat.v4.new_code_cell("#| echo: false\n1", outputs=pictured("One"))]}).encode())))
+    monkeypatch.setattr(sys, "stdout", written := io.TextIOWrapper(io.BytesIO(), encoding="utf-8"))
+    filter_notebook()
+    written.seek(0)
+    assert json.load(written)["cells"][0]["source"] == '#| echo: false\n#| fig-alt: "One"\n'
 
 
 def shown_without_code(outputs: list) -> list[dict]:
@@ -192,6 +243,12 @@ def test_no_argument_stands_in_a_table_of_other_width(pages):
     assert len(rows) > 500 and {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {5}
 
 
+def test_names_that_other_notebooks_import_stand_before_their_parts(pages):
+    names = re.findall(r"^## (.+)$", "".join(pages["api/results.md"].split("```")[::2]), re.M)
+    assert names.index("quoted") < names.index("typeset") and names.index("stored_picture") < names.index("describe")
+    assert "What other notebooks import comes first." in pages["api/results.md"]
+
+
 def test_pages_of_modules_that_are_gone_go(pages):
     assert {path for path in pages if path.startswith("api/")} == {f"api/{name}.md" for name in ["index", *MODULES]}
 
@@ -201,6 +258,13 @@ def test_the_gallery_has_every_experiment_with_its_question_and_a_picture(path, 
     (card,) = (part for part in pages["gallery.md"].split('<div class="experiment">') if f"(experiments/{path.name})" in part)
     assert re.search(r"^\*\*\[.+\]\(experiments/\d\d_\w+\.ipynb\)\*\*\n\n[A-Z].+\?$", card, re.M)
     assert f"](gallery/{path.stem}.png)]" in card and f"gallery/{path.stem}.png" in pages
+
+
+@pytest.mark.parametrize("text", ["# A title", "# A title\n\nIt says something.\n\nWho asks?"])
+def test_an_experiment_that_asks_nothing_has_no_card(tmp_path, text):
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(text)]), tmp_path / "23_mute.ipynb")
+    with pytest.raises(ScorecamError, match="23_mute.ipynb begins with .*, which asks nothing: let its first paragraph begin with the question"):
+        card(tmp_path / "23_mute.ipynb", tmp_path)
 
 
 @pytest.mark.parametrize("experiment", THUMBNAILS)

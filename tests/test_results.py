@@ -130,6 +130,23 @@ def test_the_first_picture_below_a_heading_is_found(tmp_path):
     assert stored_picture(path, "Story") == b"way"
 
 
+def test_a_picture_below_a_lower_heading_is_still_below(tmp_path):
+    path = pictured(tmp_path / "story.ipynb", "# Story", "## The signature\n\n```sh\n# no heading\n```", "### Its lines", b"lines")
+    assert stored_picture(path, "The signature") == b"lines"
+
+
+@pytest.mark.parametrize("following", ["## The end", "# Another story", "Text.\n\n## The end"])
+def test_what_follows_the_next_heading_is_no_longer_below(tmp_path, following):
+    path = pictured(tmp_path / "story.ipynb", "# Story", "## The signature", following, b"other")
+    with pytest.raises(ScorecamError, match="no picture below a heading 'The signature'"):
+        stored_picture(path, "The signature")
+
+
+def test_only_headings_are_headings(tmp_path):
+    path = pictured(tmp_path / "story.ipynb", "The signature is drawn.", b"other", "Text.\n\n## The signature", b"signature")
+    assert stored_picture(path, "The signature") == b"signature"
+
+
 @pytest.mark.parametrize("heading", ["Signature", "The end"])
 def test_a_picture_that_is_not_there_is_named(tmp_path, heading):
     path = pictured(tmp_path / "story.ipynb", b"way", "## The signature", b"signature", "## The end")

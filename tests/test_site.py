@@ -16,6 +16,8 @@ import pytest
 from browser import chromium, page
 from notebooks import LIBRARY, NOTEBOOKS, ROOT, name
 
+from scorecam_denoise.docs import pictures_of, resolve
+
 pytest.importorskip("myst_nb", reason="the website needs the extra: pip install '.[docs]'")
 pytest.importorskip("pydata_sphinx_theme", reason="the website needs the extra: pip install '.[docs]'")
 
@@ -150,6 +152,18 @@ def test_every_picture_is_there_and_says_what_it_shows(visited):
     pictures = [(path, *image) for path, seen in visited["pages"].items() for image in seen["images"]]
     assert len(pictures) > 100
     assert not [(path, source) for path, source, text, width in pictures if len(text.split()) < 2 or not width]
+
+
+def test_every_stored_picture_is_on_its_page_with_its_text(visited):
+    for path in NOTEBOOKS:
+        stored = [text for _, text in pictures_of(resolve(json.loads(path.read_text(encoding="utf-8"))))]
+        shown = [text for _, text, _ in visited["pages"][f"{name(path)}.html"]["images"]]
+        assert [text for text in shown if text in stored] == stored, path.name
+
+
+def test_no_two_pictures_of_a_page_are_described_alike(visited):
+    texts = {path: [text for _, text, _ in seen["images"]] for path, seen in visited["pages"].items()}
+    assert not {path: text for path, told in texts.items() for text in told if told.count(text) > 1}
 
 
 def test_formulas_are_drawn(visited):
