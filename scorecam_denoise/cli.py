@@ -169,7 +169,9 @@ def read_config(
         text = path.read_text(encoding="utf-8")
         config = config_from_json(text, SpectrogramConfig if base is None else type(base))
         return config if base is None else replace(base, **json.loads(text))
-    except (ScorecamError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise ScorecamError(f"{path} is no text: --config names a JSON file with spectrogram settings") from error
+    except ScorecamError as error:
         raise ScorecamError(f"{path}: {error}") from error
     except OSError as error:
         raise ScorecamError(f"{path}: {error.strerror}: --config names a JSON file with spectrogram settings") from error
@@ -568,14 +570,14 @@ PAGE = Template("""<!doctype html>
 <main>
 <h1>$title</h1>
 <p class="lead">$lead</p>
+<h2>Recordings of ships it has never heard</h2>
+<p>Left to right: the recording, the truth (which only the simulator knows), the mask, the signature that is left (white: removed;
+the louder, the darker). Sounds are each brought to the same loudness.</p>
+$cards
 <h2>How much noise goes, how much of the tones</h2>
 $table
 <h2>What speaks for each class</h2>
 <div class="card">$masks</div>
-<h2>Recordings of ships it has never heard</h2>
-<p>Left to right: the recording, the truth (which only the simulator knows), the mask, the signature that is left (white: removed).
-Sounds are each brought to the same loudness.</p>
-$cards
 <footer>$footer</footer>
 </main>
 </body>

@@ -166,11 +166,11 @@ def test_a_command_that_is_not_whole(tmp_path, refused, monkeypatch, arguments):
     assert not list(tmp_path.rglob("*.html"))
 
 
-@pytest.mark.parametrize("text", ["{", "[1]", '{"hop": 3}', '{"n_fft": -5}'])
-def test_settings_that_are_none(tmp_path, refused, text):
-    (tmp_path / "settings.json").write_text(text)
+@pytest.mark.parametrize("content", [b"{", b"[1]", b'{"hop": 3}', b'{"n_fft": -5}', b"RIFF\xee"])
+def test_settings_that_are_none(tmp_path, refused, content):
+    (tmp_path / "settings.json").write_bytes(content)
     line = refused("train", trained() / "machines", "--out", tmp_path / "model", "--config", tmp_path / "settings.json")
-    assert "settings.json" in line and not (tmp_path / "model").exists()
+    assert "settings.json" in line and "codec" not in line and not (tmp_path / "model").exists()
     line = refused("train", trained() / "machines", "--out", tmp_path / "model", "--config", tmp_path / "none.json")
     assert "none.json" in line
 
