@@ -778,7 +778,7 @@ def choose_settings(
 def simulate_scene(
     name: str = "default",  # a key of SCENES
     *,
-    seed: int = 0,          # everything random follows from it
+    seed: int = 0,          # everything random follows from it, the designs of the classes as well: another seed, another fleet
     config=None,            # SpectrogramConfig, None: the default
     background=None,        # file or folder of real recordings instead of simulated ambient noise
     parts: bool = True,     # keep audio and stems
