@@ -398,14 +398,14 @@ def exemplars_of(
     windows,  # what it learnt from, as given to `fit`
     *,
     most: int = 6,  # of each class
-) -> xr.Dataset | None:  # level (dB) over (exemplar, frequency, time); label, recording, start (s); None: the levels are not known
+) -> xr.Dataset | None:  # level (dB) over (exemplar, frequency, time); label, recording, start (s); None: the windows lack one of these
     "A few of each class's representatives, to look at and to listen to."
-    if levels_of(windows) is None:
+    if levels_of(windows) is None or not {"recording", "start"} <= set(windows.variables):
         return None
     rows = []
     for chosen in denoiser.representatives_.values():
         points = embeddings(denoiser.model_, windows["image"].values[chosen, ..., None])
-        near = chosen[np.argsort(-points @ points.mean(axis=0), kind="stable")]
+        near = chosen[np.argsort(np.linalg.norm(points - points.mean(axis=0), axis=1), kind="stable")]
         first = np.unique(windows["recording"].values[near], return_index=True)[1]
         rows.append(near[np.sort(first)[:most]])
     few = windows[["level", "label", "recording", "start"]].isel(sample=np.concatenate(rows)).rename(sample="exemplar")

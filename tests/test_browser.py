@@ -1,23 +1,19 @@
 "The notebook `explore` in JupyterLab, in a real browser: its knobs turned by keyboard, its sounds, its files, its errors."
-import os
 import re
-import socket
-import subprocess
-import sys
-import time
-from contextlib import contextmanager
 from pathlib import Path
-from urllib.error import URLError
-from urllib.request import urlopen
 
 import nbformat
 import pytest
 from browser import page
+from labs import running
 from notebooks import ROOT
 
 SECONDS = 16.0  # of a recording of the built-in scene
 ASKED = "print(f'asked: {explorer.threshold:.2f} {explorer.share_kept:.1%}')"
-TOLD = re.compile(r"probability (\d\.\d\d); the threshold (\d\.\d\d) keeps (\d+\.\d%) of the pixels")
+TOLD = re.compile(r"(.+)\.wav: (\w+), probability (\d\.\d\d); the threshold (\d\.\d\d) keeps (\d+\.\d%) of the pixels")
+SIDEWAYS = """place => [place, ...place.querySelectorAll('*')]
+    .filter(each => each.scrollWidth > each.clientWidth && ['auto', 'scroll'].includes(getComputedStyle(each).overflowX))
+    .map(each => `${each.className}: ${each.scrollWidth} > ${each.clientWidth}`)"""  # what has a bar below it
 
 
 def copied(folder: Path) -> Path:
@@ -28,40 +24,15 @@ def copied(folder: Path) -> Path:
             cell.outputs = []
             cell.source = cell.source.replace('profile = "full"', 'profile = "smoke"')
     notebook.cells.append(nbformat.v4.new_code_cell(ASKED))
-    nbformat.write(notebook, folder / "explore.ipynb")
+    (folder / "nbs").mkdir(parents=True)
+    nbformat.write(notebook, folder / "nbs" / "explore.ipynb")
     return folder
 
 
-@contextmanager
-def jupyterlab(folder: Path, home: Path):  # yields the server's address
-    "JupyterLab in a folder, with no settings but its own."
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    own = {f"JUPYTER_{name}_DIR": str(home / name.lower()) for name in ("CONFIG", "DATA", "RUNTIME")}
-    own |= {"JUPYTERLAB_SETTINGS_DIR": str(home / "settings"), "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"), "TQDM_DISABLE": "1"}
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}", "--IdentityProvider.token="]
-    with (home / "log").open("w") as log:
-        server = subprocess.Popen(command, cwd=folder, env=os.environ | own, stdout=log, stderr=log)
-        try:
-            address, end = f"http://127.0.0.1:{port}", time.monotonic() + 60
-            while time.monotonic() < end:
-                try:
-                    urlopen(f"{address}/api", timeout=5).close()
-                    break
-                except URLError:
-                    assert server.poll() is None, (home / "log").read_text()
-                    time.sleep(0.2)
-            yield address
-        finally:
-            server.terminate()
-            server.wait(timeout=30)
-
-
-def opened(tab, address: str) -> None:
+def opened(tab, address: str, token: str) -> None:
     "Opens the notebook and runs all of it."
     tab.set_default_timeout(60_000)
-    tab.goto(f"{address}/lab/tree/explore.ipynb?reset")
+    tab.goto(f"{address}/lab/tree/nbs/explore.ipynb?reset&token={token}")
     tab.wait_for_selector("text=/ipykernel.*Idle/")
     tab.click(".lm-MenuBar-itemLabel:text-is('Run')")
     tab.click(".lm-Menu-itemLabel:text-is('Run All Cells')")
@@ -70,27 +41,38 @@ def opened(tab, address: str) -> None:
 
 
 def explored(tab):
-    "What the first explorer shows: its output, its picture's source, and its words (probability, threshold, share)."
+    "What the first explorer shows: its output, its picture's source, and its words (recording, class, probability, threshold, share)."
     output = tab.locator(".jp-OutputArea-output", has=tab.locator('img[alt^="Spectrogram, mask"]')).first
     output.scroll_into_view_if_needed()
-    words = output.locator("[role=status]", has_text="keeps").text_content()
+    words = output.locator("p", has_text="keeps").text_content()
     return output, output.locator("img").first.get_attribute("src"), TOLD.search(words).groups()
 
 
 def turned(tab) -> None:
     "The threshold by keyboard: the picture changes, and the numbers are those that the program reads."
-    output, picture, (probability, threshold, share) = explored(tab)
+    output, picture, (*what, threshold, share) = explored(tab)
     output.locator(".widget-slider .noUi-handle").first.focus()
     for _ in range(5):
         tab.keyboard.press("ArrowRight")
     source, wanted = '.jp-OutputArea-output img[alt^="Spectrogram, mask"]', f"{float(threshold) + 0.05:.2f}"
     tab.wait_for_function(f"document.querySelector('{source}').alt.includes('threshold {wanted} ')")
-    _, new_picture, (same, new_threshold, new_share) = explored(tab)
-    assert same == probability and new_threshold == wanted and float(new_share[:-1]) < float(share[:-1])
+    _, new_picture, (*same, new_threshold, new_share) = explored(tab)
+    assert same == what and new_threshold == wanted and float(new_share[:-1]) < float(share[:-1])
     assert new_picture != picture and new_picture.startswith("data:image/png;base64,")
     tab.locator(".jp-CodeCell", has_text="asked: {explorer").locator(".cm-content").click()
     tab.keyboard.press("Control+Enter")
     tab.wait_for_selector(f"text=asked: {new_threshold} {new_share}", state="attached")
+
+
+def asked_for_another_class(tab) -> None:
+    "Another class is another picture, with another probability; the threshold that somebody has set stays."
+    output, picture, (recording, label, probability, threshold, _) = explored(tab)
+    other = next(name for name in ("passenger", "tug") if name != label)
+    output.get_by_label("class", exact=True).select_option(other)
+    tab.wait_for_function(f"document.querySelector('.jp-OutputArea-output img[alt^=\"Spectrogram, mask\"]').alt.includes(': {other}, ')")
+    _, new_picture, (same, new_label, new_probability, new_threshold, _) = explored(tab)
+    assert (same, new_label, new_threshold) == (recording, other, threshold)
+    assert new_picture != picture and float(new_probability) == pytest.approx(1 - float(probability), abs=0.011)
 
 
 def heard(tab) -> None:
@@ -103,12 +85,12 @@ def heard(tab) -> None:
 
 def saved(tab, folder: Path) -> None:
     "Save writes the files where it says."
-    output, *_ = explored(tab)
+    output, _, (recording, *_) = explored(tab)
     button = output.get_by_role("button", name="Save")
     button.focus()
     tab.keyboard.press("Enter")
-    output.get_by_text("Saved in results").wait_for()
-    assert {path.name for path in folder.iterdir()} == {f"waveform{ending}" for ending in (".nc", ".wav", ".png", ".selections.txt")}
+    output.get_by_text(f"Saved in {folder}, as ").wait_for()
+    assert {path.name for path in folder.iterdir()} == {f"{recording}{ending}" for ending in (".nc", ".wav", ".png", ".selections.txt")}
 
 
 def refused(tab, file: Path) -> None:
@@ -134,24 +116,28 @@ def played(tab) -> None:
 
 
 def fitting(tab, folder: Path, width: int) -> None:
-    "At this width pictures are no wider than their place. Screenshots are left to be looked at."
+    "At this width pictures are no wider than their place, and no panel scrolls sideways. Screenshots are left to be looked at."
     tab.set_viewport_size({"width": width, "height": 1000})
-    for number, picture in enumerate(tab.locator(".jp-OutputArea-output .widget-html-content > img").all()):
+    pictures = tab.locator(".jp-OutputArea-output .widget-html-content > img").all()
+    assert len(pictures) >= 4
+    for number, picture in enumerate(pictures):
         picture.scroll_into_view_if_needed()
         place = picture.locator("xpath=ancestor::*[contains(@class,'jp-OutputArea-output')]").last
         assert picture.bounding_box()["width"] <= place.bounding_box()["width"]
+        assert place.evaluate(SIDEWAYS) == []
         tab.screenshot(path=folder / f"{width}-{number}.png")
 
 
 def test_the_explorer_is_turned_heard_and_saved_in_a_browser(tmp_path):
-    work, home = tmp_path / "work", tmp_path / "home"
-    work.mkdir(), home.mkdir()
+    work, home = copied(tmp_path / "work"), tmp_path / "home"
+    home.mkdir()
     (tmp_path / "notes.wav").write_text("This is not a sound.")
-    with page(1280, 1000) as tab, jupyterlab(copied(work), home) as address:
-        opened(tab, address)
+    with page(1280, 1000) as tab, running(work, home=home, TQDM_DISABLE="1") as (_, address, token):
+        opened(tab, address, token)
         turned(tab)
+        asked_for_another_class(tab)
         heard(tab)
-        saved(tab, work / "results")
+        saved(tab, work / "nbs" / "results")
         refused(tab, tmp_path / "notes.wav")
         played(tab)
         fitting(tab, tmp_path, 1280)

@@ -14,7 +14,7 @@ from sklearn.base import clone
 from scorecam_denoise.attribution import ATTRIBUTIONS
 from scorecam_denoise.core import ScorecamError
 from scorecam_denoise.denoiser import (
-    ScoreCAMDenoiser, class_index, class_masks_for, class_shares, explain, explain_recording, labelled, learn_line_weight, write_result,
+    ScoreCAMDenoiser, class_index, class_masks_for, class_shares, explain, exemplars_of, explain_recording, labelled, learn_line_weight, write_result,
 )  # fmt: skip
 from scorecam_denoise.masks import at_peaks, overlay
 from scorecam_denoise.representatives import answers
@@ -232,7 +232,23 @@ def test_what_it_remembers_is_saved(tmp_path):
     assert np.allclose(again.exemplars_["level"], known.exemplars_["level"], atol=1e-3)
     assert all(np.array_equal(again.exemplars_[name], known.exemplars_[name]) for name in ("label", "recording", "start"))
     (tmp_path / "model" / "exemplars.nc").unlink()
-    assert ScoreCAMDenoiser.load(tmp_path / "model").exemplars_ is None
+    without, pictures = ScoreCAMDenoiser.load(tmp_path / "model"), images(range(50, 52))[0]
+    assert without.exemplars_ is None and np.array_equal(without.mask(pictures), again.mask(pictures))
+
+
+@pytest.mark.parametrize("missing", ["level", "recording", "start"])
+def test_without_a_level_a_recording_or_a_start_nothing_is_remembered(missing):
+    heard = windows(range(12))
+    heard = heard.assign(level=heard["image"] * 24 - 80)
+    assert exemplars_of(denoiser(), heard)["label"].size == 12
+    assert exemplars_of(denoiser(), heard.drop_vars(missing)) is None
+
+
+def test_windows_without_their_starts_are_learnt_from():
+    heard = windows(range(3))
+    heard = heard.assign(level=heard["image"] * 24 - 80).drop_vars("start")
+    known = ScoreCAMDenoiser(network={"dense": 8}, training={"epochs": 1}, separate=False, verbose=False).fit(heard)
+    assert known.exemplars_ is None and known.class_masks_.shape == (2, 64, 32)
 
 
 @pytest.mark.parametrize("labels", [[3, 12], ["a b", "ü/ä"], [True, False]], ids=str)

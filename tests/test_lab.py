@@ -9,23 +9,20 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 import zipfile
-from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 import nbformat
 import pytest
 from builds import built
+from labs import running
 from nbclient import NotebookClient
 from notebooks import NOTEBOOKS, ROOT
 
 from scorecam_denoise import cli
 from scorecam_denoise.core import ScorecamError
-
-CALL = "from scorecam_denoise.cli import main; raise SystemExit(main())"
 
 
 @pytest.fixture(scope="module")
@@ -44,31 +41,6 @@ def copied(installed, tmp_path_factory) -> Path:
     program = f"from pathlib import Path; from scorecam_denoise.cli import copy_notebooks; assert copy_notebooks(Path({str(folder)!r})) == []"
     subprocess.run([sys.executable, "-c", program], cwd=folder, env=os.environ | {"PYTHONPATH": str(installed)}, check=True)
     return folder
-
-
-@contextmanager
-def running(*arguments, home: Path, stdin=subprocess.DEVNULL, **environment):
-    "The command while it runs, its address and its token; `home` is for Jupyter's own files."
-    own = {f"JUPYTER_{name}_DIR": str(home / name.lower()) for name in ("CONFIG", "DATA", "RUNTIME")}
-    options = dict(env=os.environ | own | environment, cwd=home, stdin=stdin, stderr=(home / "err").open("w"), stdout=(home / "out").open("w"))
-    process = subprocess.Popen([sys.executable, "-c", CALL, "lab", *map(str, arguments), "--no-browser"], **options)
-    try:
-        yield process, *address_of(process, home)
-    finally:
-        process.kill()
-        process.wait()
-
-
-def address_of(process, home: Path) -> tuple[str, str]:
-    "What the command has printed: where the server is, and its token."
-    end = time.monotonic() + 120
-    while time.monotonic() < end and process.poll() is None:
-        if found := re.search(r"^JupyterLab: (\S+)$", (home / "out").read_text(), re.M):
-            parts = urlsplit(found[1])
-            assert parts.path == "/lab/tree/nbs/index.ipynb"
-            return f"{parts.scheme}://{parts.netloc}", parse_qs(parts.query)["token"][0]
-        time.sleep(0.1)
-    pytest.fail(f"no address: {(home / 'out').read_text()}{(home / 'err').read_text()}")
 
 
 def ask(address: str, token: str, path: str) -> dict:
