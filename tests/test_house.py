@@ -35,7 +35,8 @@ def is_estimator(node: ast.stmt) -> bool:
 def test_a_notebook_begins_with_its_title_and_names_its_kernel(path):
     first = cells(path)[0]
     assert first["cell_type"] == "markdown" and first["source"].startswith("# ")
-    assert json.loads(path.read_text("utf-8"))["metadata"]["kernelspec"]["name"] == "python3"
+    metadata = json.loads(path.read_text("utf-8"))["metadata"]
+    assert metadata["kernelspec"]["name"] == "python3" and set(metadata) == {"kernelspec"}, "run it with `make run`"
 
 
 @each_library_notebook
