@@ -104,7 +104,7 @@ def test_the_written_sound_went_through_the_stored_sound_mask(tmp_path):
 def test_it_is_saved_and_loaded(tmp_path):
     again = ScoreCAMDenoiser.load(denoiser().save(tmp_path / "model"))
     level = windows([20])["level"].values
-    assert sorted(path.name for path in (tmp_path / "model").iterdir()) == ["class_masks.nc", "denoiser.json", "network.keras", "separator.keras"]
+    assert sorted(path.name for path in (tmp_path / "model").iterdir()) == ["class_masks.nc", "denoiser.json", "exemplars.nc", "network.keras", "separator.keras"]
     assert np.array_equal(sep.class_parts(again.separator_, level), sep.class_parts(denoiser().separator_, level))
     assert again.mask_weight_ == denoiser().mask_weight_ and again.figures_ == denoiser().figures_
 
