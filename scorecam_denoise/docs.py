@@ -21,6 +21,7 @@ from pathlib import Path
 from textwrap import shorten
 
 from .core import ScorecamError
+from .results import headings_in, stored_cells
 
 # %% ../nbs/91_docs.ipynb #3aa65e2d
 DIRECTIVE = re.compile(r"^#\|\s*(\w+)(?![\w-]*\s*:).*\n?", flags=re.MULTILINE)
@@ -59,7 +60,7 @@ def alternative(
     prose: list[str],  # the sources of the Markdown cells above a figure
 ) -> str:  # a line of some 300 characters at most
     "What a figure shows, from the text above it."
-    headings = re.findall(r"^#+ +(.+)$", "\n".join(prose), flags=re.MULTILINE)
+    headings = [words for _, words in headings_in("\n".join(prose))]
     paragraphs = [part for part in prose[-1].split("\n\n") if not re.match(r"[#|]", part)]
     text = ". ".join(plain(part).rstrip(".:") for part in [*headings[-1:], *(paragraphs[-1:] or headings[:1])])
     return re.sub(r"(?<=[?!…])\.", "", cut(text) + ".")
@@ -310,8 +311,7 @@ def imports_of(
     notebook: str | Path,
 ) -> set[str]:  # names
     "What a notebook imports from this package."
-    cells = json.loads(Path(notebook).read_text(encoding="utf-8"))["cells"]
-    code = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+    code = "\n".join(cell["source"] for cell in stored_cells(notebook) if cell["cell_type"] == "code")
     lists = re.findall(r"^from scorecam_denoise[.\w]* import (\([^)]*\)|.+)$", code, flags=re.MULTILINE)
     return {name for names in lists for name in re.findall(r"\w+", names)}
 
@@ -321,11 +321,10 @@ def api_page(
     used: set[str],  # names that other notebooks import
 ) -> str:  # Markdown, for a folder beside the notebook
     "What a module offers."
-    path = Path(notebook)
-    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-    _, _, introduction = "".join(cells[0]["source"]).partition("\n")
+    path, cells = Path(notebook), stored_cells(notebook)
+    _, _, introduction = cells[0]["source"].partition("\n")
     module = path.stem.partition("_")[2]
-    sources = ("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+    sources = (cell["source"] for cell in cells if cell["cell_type"] == "code")
     exported = (DIRECTIVE.sub("", source) for source in sources if "export" in DIRECTIVE.findall(source))
     offered = [text for source in exported for text in entries(source)]
     first = [text for text in offered if used.intersection(re.match("## (.+)", text)[1].split(", "))]
@@ -339,7 +338,7 @@ def api_index(
     index: str | Path,  # the notebook `index`
 ) -> str:  # Markdown, for a folder beside the notebooks
     "All modules."
-    text = "\n".join("".join(cell["source"]) for cell in json.loads(Path(index).read_text(encoding="utf-8"))["cells"])
+    text = "\n".join(cell["source"] for cell in stored_cells(index))
     meanings = dict(re.findall(r"^\| \[\w+\]\((\d\d_\w+)\.ipynb\) \| (.+) \|$", text, flags=re.MULTILINE))
     modules = {path.stem: path.stem.partition("_")[2] for path in notebooks}
     rows = [f"| [{module}]({module}.md) | {relinked(meanings.get(stem, ''), '..')} |" for stem, module in modules.items()]
