@@ -88,7 +88,7 @@ def test_in_the_clone_it_opens_the_clone_itself_on_the_next_free_port(tmp_path):
 
 
 def test_make_lab_opens_the_clone():
-    said = subprocess.run(["make", "--dry-run", "--old-file=.venv/installed", "lab"], cwd=ROOT, capture_output=True, text=True, check=True)
+    said = subprocess.run(["make", "--dry-run", "--no-print-directory", "--old-file=.venv/installed", "lab"], cwd=ROOT, capture_output=True, text=True, check=True)
     assert said.stdout.strip() == ".venv/bin/scorecam-denoise lab ."
 
 
