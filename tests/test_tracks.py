@@ -78,8 +78,8 @@ def test_two_lines_in_one_blob_are_two():
 
 
 def test_pairs_take_the_nearest_first():
-    assert tr.nearest_pairs(np.array([10.0, 12]), np.array([11.5, 30, 9]), 2) == [(1, 0), (0, 2)]
-    assert tr.nearest_pairs(np.zeros(0), np.array([1.0]), 2) == []
+    assert tr.nearest_pairs([10.0, 12], [11.5, 30, 9], 2) == [(1, 0), (0, 2)]
+    assert tr.nearest_pairs([], [1.0], 2) == []
 
 
 def test_the_collar_leaves_out_what_the_mask_keeps():
