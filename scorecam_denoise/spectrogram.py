@@ -4,13 +4,13 @@
 __all__ = ['SONG_CONFIGS', 'frame_rules', 'broken_rules', 'cast_field', 'SpectrogramConfig', 'config_from_json', 'AudioInfo',
            'ends_early', 'has_length', 'count_samples', 'audio_info', 'choose_channel', 'read_pieces', 'read_blocks',
            'read_audio', 'mirrored', 'cut', 'resampled_length', 'resample_blocks', 'resample', 'n_frames', 'hann',
-           'stft_blocks', 'stft', 'bin_power', 'level_db', 'local_sum', 'mean_noise_db', 'background_db', 'whitened_db',
-           'as_image', 'spectrogram_image', 'band_image', 'tile_starts', 'tile', 'add_tiles', 'untile', 'spread_mask',
-           'overlap_blocks', 'synthesis_blocks', 'invert_blocks', 'invert', 'Block', 'check_rate', 'iter_blocks',
-           'merge_blocks', 'write_audio', 'broken_mel_rules', 'MelConfig', 'mel_edges', 'mel_weights', 'mel_power',
-           'power_image', 'mel_image', 'spread_mel_mask', 'mel_sound', 'broken_song_rules', 'SongConfig', 'triangles',
-           'song_grid', 'song_power', 'draw_song', 'clip_image', 'song_sound', 'any_config', 'running_median',
-           'split_window_detector', 'detector_grid']
+           'stft_frames', 'stft_blocks', 'stft', 'bin_power', 'level_db', 'local_sum', 'mean_noise_db', 'background_db',
+           'whitened_db', 'as_image', 'spectrogram_image', 'band_image', 'tile_starts', 'tile', 'add_tiles', 'untile',
+           'spread_mask', 'overlap_blocks', 'synthesis_blocks', 'invert_blocks', 'invert', 'Block', 'check_rate',
+           'iter_blocks', 'merge_blocks', 'write_audio', 'broken_mel_rules', 'MelConfig', 'mel_edges', 'mel_weights',
+           'mel_power', 'power_image', 'mel_image', 'spread_mel_mask', 'mel_sound', 'broken_song_rules', 'SongConfig',
+           'triangles', 'song_grid', 'song_power', 'draw_song', 'clip_image', 'song_sound', 'any_config',
+           'running_median', 'split_window_detector', 'detector_grid']
 
 # %% ../nbs/10_spectrogram.ipynb #4aa9c0d2
 import json
@@ -385,6 +385,14 @@ def hann(
     return (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n_fft) / n_fft)).astype(np.float32)
 
 # %% ../nbs/10_spectrogram.ipynb #09734687
+def stft_frames(
+    samples: np.ndarray,  # float32 (samples,), at least one window
+    config: SpectrogramConfig,
+) -> np.ndarray:  # complex64 (n_fft // 2 + 1, frames)
+    "The spectra of the frames that lie within a piece of sound."
+    return rfft(sliding_window_view(samples, config.n_fft)[:: config.hop_length] * hann(config.n_fft), axis=1).T
+
+# %% ../nbs/10_spectrogram.ipynb #ce31c733
 def stft_blocks(
     pieces: Iterable[np.ndarray],  # of float32 (samples,) at the config's rate
     config: SpectrogramConfig,
@@ -393,12 +401,12 @@ def stft_blocks(
     "A stream of sound as a stream of spectra."
     n_fft, hop = config.n_fft, config.hop_length
     after = (n_frames(samples, config) - 1) * hop + n_fft // 2 - samples
-    held, window = np.zeros(0, np.float32), hann(n_fft)
+    held = np.zeros(0, np.float32)
     for piece in mirrored(pieces, n_fft // 2, after, "even"):
         held = np.concatenate([held, piece])
         count = (held.size - n_fft) // hop + 1
         if count > 0:
-            yield rfft(sliding_window_view(held, n_fft)[: count * hop : hop] * window, axis=1).T
+            yield stft_frames(held, config)
             held = held[count * hop :]
 
 # %% ../nbs/10_spectrogram.ipynb #125f3afb
@@ -522,9 +530,10 @@ def tile_starts(
 def tile(
     image: np.ndarray,  # float (frequency, frames)
     config: SpectrogramConfig,
+    starts: np.ndarray | None = None,  # int (n,), frames; None: those of `tile_starts`
 ) -> tuple[np.ndarray, np.ndarray]:  # float32 (n, frequency, n_time, 1) and starts (n,), frames
     "A picture of any length as overlapping tiles."
-    starts = tile_starts(image.shape[1], config)
+    starts = tile_starts(image.shape[1], config) if starts is None else starts
     missing = max(0, config.n_time - image.shape[1])
     silence = np.repeat(np.median(image, axis=1, keepdims=True), missing, axis=1)
     filled = np.concatenate([image, silence], axis=1)

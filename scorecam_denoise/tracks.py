@@ -62,7 +62,7 @@ def line_points(
     level: np.ndarray,  # float (frequency, time), dB, before masking
     *,
     frequency: np.ndarray,  # (frequency,), Hz
-    threshold: float | np.ndarray = 0.5,  # kept where mask >= threshold; one, or (time,)
+    threshold: float = 0.5,  # kept where mask >= threshold
     min_snr_db: float = 2.0,  # of each point over the collar
     mean_frames: int = 9,  # odd
 ) -> pd.DataFrame:  # first, last (frame), row, low, high (Hz), and sums: count, hz, excess_db, level_db, snr_db
