@@ -3,9 +3,9 @@
 # %% auto #0
 __all__ = ['FORMAT', 'SUMMARY', 'ArchiveSettings', 'grid_of', 'identity', 'part_of', 'Job', 'write_arrays', 'worker_model',
            'measure_unit', 'do_unit', 'create_masks', 'write_mask', 'follow_units', 'detections_of', 'finish_recording',
-           'do_recording', 'perform', 'crew', 'connect', 'check_workers', 'only_run', 'check_same', 'sweep',
-           'read_part', 'read_summary', 'plan_recording', 'plan_archive', 'units_of', 'queue_of', 'do_jobs',
-           'write_partitions', 'day_of', 'part_rows', 'collect', 'write_summary', 'settings_of', 'model_of',
+           'do_recording', 'check_workers', 'perform', 'crew', 'connect', 'only_run', 'check_same', 'sweep',
+           'read_part', 'read_summary', 'plan_recording', 'warn_of_clocks', 'plan_archive', 'units_of', 'queue_of',
+           'do_jobs', 'write_partitions', 'day_of', 'part_rows', 'collect', 'write_summary', 'settings_of', 'model_of',
            'denoise_archive']
 
 # %% ../nbs/70_archive.ipynb #206c9748
@@ -13,6 +13,7 @@ import json
 import logging
 import os
 import shutil
+import warnings
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -33,7 +34,7 @@ from . import __version__
 from .classifiers import class_index
 from .core import ScorecamError, atomic_path, progress
 from .denoiser import ScoreCAMDenoiser, check_share
-from .recordings import list_recordings, read_infos
+from .recordings import check_clocks, list_recordings, read_infos
 from .spectrogram import AudioInfo, SpectrogramConfig, n_frames, resampled_length
 from .stretches import measure_stretch, stretch_averages, stretch_points
 from .tracks import describe, follow, significance
@@ -188,8 +189,9 @@ def create_masks(
 
     time = np.arange(job.stop) * config.seconds_per_frame
     coordinates = dict(time=("time", time, dict(units="s")), frequency=("frequency", config.frequencies, dict(units="Hz")))
-    about = dict(recording=job.recording, model_id=job.identity, begin="" if pd.isna(utc) else utc.isoformat())
-    header = xr.Dataset(coords=coordinates, attrs=about)
+    if not pd.isna(utc):
+        coordinates["utc"] = ("time", utc.tz_localize(None).to_datetime64() + (1000 * time).round().astype("timedelta64[ms]"))
+    header = xr.Dataset(coords=coordinates, attrs=dict(recording=job.recording, model=job.identity))
     header.to_zarr(job.out / "masks.zarr", group=job.recording, mode="w", zarr_format=3, consolidated=False)
     group = zarr.open_group(job.out / "masks.zarr", path=job.recording, mode="a", zarr_format=3)
     chunks = (min(job.stop, grid_of(job.settings, config)[0]), config.n_frequency)
@@ -283,6 +285,15 @@ def do_recording(
         return str(error)
     return finish_recording(job, units)
 
+# %% ../nbs/70_archive.ipynb #8522dadc
+def check_workers(
+    client,  # distributed.Client
+) -> None:  # raises ScorecamError
+    "Whether each process has one thread."
+    if many := {address: count for address, count in client.nthreads().items() if count > 1}:
+        address, count = next(iter(many.items()))
+        raise ScorecamError(f"worker {address} has {count} threads: results repeat with one each, start workers with --nthreads 1 --nworkers {count}")
+
 # %% ../nbs/70_archive.ipynb #b86193a6
 def perform(
     queue: deque,  # of (function, Job); may grow meanwhile
@@ -295,7 +306,9 @@ def perform(
             yield function, job, function(job)
         return
     from distributed import KilledWorker, as_completed
+    from distributed.client import FutureCancelledError
 
+    check_workers(client)
     running, doing, token = as_completed(), {}, token_hex(4)
     try:
         while queue or doing:
@@ -310,11 +323,15 @@ def perform(
             try:
                 answer = future.result()
             except KilledWorker:
-                answer = f"{job.info.path}: {job.first} frames in, it ended the process that read it, again and again: look at the workers' logs and memory"
-            future.release()
+                answer = f"at frame {job.first} it ended the process that read it, again and again: look at the workers' logs and memory"
+            except FutureCancelledError as error:
+                raise ScorecamError("the Dask scheduler is gone: what is done is kept, run again when there is one") from error
+            except ImportError as error:
+                raise ScorecamError(f"a worker cannot import what it needs ({error}): give all machines the same environment") from error
             yield function, job, answer
     finally:
-        client.cancel(list(doing))
+        if client.status == "running":
+            client.cancel(list(doing))
 
 # %% ../nbs/70_archive.ipynb #bb4d2672
 @contextmanager
@@ -357,15 +374,6 @@ def connect(
         client.close()
         raise ScorecamError(f"the scheduler at {address} has no workers: start them with `dask worker {address} --nthreads 1`") from error
     return client
-
-# %% ../nbs/70_archive.ipynb #8522dadc
-def check_workers(
-    client,  # distributed.Client
-) -> None:  # raises ScorecamError
-    "Whether each process has one thread."
-    if many := {address: count for address, count in client.nthreads().items() if count > 1}:
-        address, count = next(iter(many.items()))
-        raise ScorecamError(f"worker {address} has {count} threads: results repeat with one each, start workers with --nthreads 1 --nworkers {count}")
 
 # %% ../nbs/70_archive.ipynb #e8eb25e1
 @contextmanager
@@ -471,6 +479,18 @@ def plan_recording(
         return ("waiting", "", job) if retry else ("changed", reason, None)
     return "done" if part else "waiting", "", job
 
+# %% ../nbs/70_archive.ipynb #d656af8a
+def warn_of_clocks(
+    infos: pd.DataFrame,  # of `read_infos`
+    most: int = 10,  # lines
+) -> None:
+    "Warns of recordings that begin before the one before them ends."
+    lines = check_clocks(infos)
+    for line in lines[:most]:
+        warnings.warn(line, stacklevel=3)
+    if len(lines) > most:
+        warnings.warn(f"{len(lines) - most} more recordings begin too early", stacklevel=3)
+
 # %% ../nbs/70_archive.ipynb #5c038166
 def plan_archive(
     source: str | Path,  # a folder, a glob pattern or a CSV, see `list_recordings`
@@ -485,6 +505,7 @@ def plan_archive(
     before = read_summary(about["out"])
     bad = before[before["status"].isin([] if retry else ["bad"])].set_index("recording")["reason"]
     infos = read_infos(listed[~listed["recording"].isin(bad.index)], config, show_progress=show_progress)
+    warn_of_clocks(infos)
     plans = [plan_recording(row, config, retry=retry, **about) for row in progress(infos.itertuples(), desc="planning", total=len(infos), disable=not show_progress)]
     known = infos.assign(**dict(zip(("status", "reason", "job"), zip(*plans) if plans else ([], [], []))))
     skipped = listed[listed["recording"].isin(bad.index)]
@@ -537,6 +558,7 @@ def do_jobs(
     length = lambda job: (job.stop - job.first) * config.seconds_per_frame
     total = sum(length(job) for function, job in queue if function is not finish_recording)
     with progress(desc="recordings, s", total=round(total), disable=not show_progress) as bar:
+        bar.set_postfix_str(client.dashboard_link if client else "")
         for function, job, reason in perform(queue, client):
             if reason:
                 bad.setdefault(job.recording, " ".join(reason.removeprefix(f"{job.info.path}: ").split()))
