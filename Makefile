@@ -21,7 +21,7 @@ help: ## list the targets
 	if [ -z "$$found" ]; then \
 	    echo "error: no Python 3.11 or newer was found: install python3.11 with its venv module" >&2; exit 2; fi; \
 	test -x $(bin)/python || $$found -m venv .venv
-	$(bin)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[notebooks,dev,docs]'
+	$(bin)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[notebooks,dev,docs,archive]'
 	@touch $@
 
 lab: .venv ## JupyterLab on the notebooks of this folder

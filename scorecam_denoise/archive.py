@@ -3,10 +3,10 @@
 # %% auto #0
 __all__ = ['FORMAT', 'SUMMARY', 'ArchiveSettings', 'grid_of', 'identity', 'part_of', 'Job', 'write_arrays', 'worker_model',
            'measure_unit', 'do_unit', 'create_masks', 'write_mask', 'follow_units', 'detections_of', 'finish_recording',
-           'do_recording', 'check_workers', 'perform', 'crew', 'connect', 'only_run', 'check_same', 'sweep',
-           'read_part', 'read_summary', 'plan_recording', 'warn_of_clocks', 'plan_archive', 'units_of', 'queue_of',
-           'do_jobs', 'write_partitions', 'day_of', 'part_rows', 'collect', 'write_summary', 'settings_of', 'model_of',
-           'denoise_archive']
+           'do_recording', 'check_workers', 'perform_on', 'perform', 'crew', 'connect', 'only_run', 'check_same',
+           'sweep', 'read_part', 'read_summary', 'plan_recording', 'warn_of_clocks', 'plan_archive', 'units_of',
+           'queue_of', 'do_jobs', 'write_partitions', 'day_of', 'part_rows', 'collect', 'write_summary', 'settings_of',
+           'check_extra', 'model_of', 'denoise_archive']
 
 # %% ../nbs/70_archive.ipynb #206c9748
 import json
@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from hashlib import sha256
+from importlib.util import find_spec
 from math import ceil
 from pathlib import Path
 from secrets import token_hex
@@ -295,20 +296,13 @@ def check_workers(
         raise ScorecamError(f"worker {address} has {count} threads: results repeat with one each, start workers with --nthreads 1 --nworkers {count}")
 
 # %% ../nbs/70_archive.ipynb #b86193a6
-def perform(
+def perform_on(
+    client,  # distributed.Client
     queue: deque,  # of (function, Job); may grow meanwhile
-    client=None,  # distributed.Client; None: in this process
 ) -> Iterator[tuple]:  # function, Job, and what the function gave back
-    "Does all jobs of a queue, in any order."
-    if client is None:
-        while queue:
-            function, job = queue.popleft()
-            yield function, job, function(job)
-        return
+    "Has all jobs of a queue done by Dask's workers."
     from distributed import KilledWorker, as_completed
-    from distributed.client import FutureCancelledError
 
-    check_workers(client)
     running, doing, token = as_completed(), {}, token_hex(4)
     try:
         while queue or doing:
@@ -324,14 +318,32 @@ def perform(
                 answer = future.result()
             except KilledWorker:
                 answer = f"at frame {job.first} it ended the process that read it, again and again: look at the workers' logs and memory"
-            except FutureCancelledError as error:
-                raise ScorecamError("the Dask scheduler is gone: what is done is kept, run again when there is one") from error
-            except ImportError as error:
-                raise ScorecamError(f"a worker cannot import what it needs ({error}): give all machines the same environment") from error
             yield function, job, answer
     finally:
         if client.status == "running":
             client.cancel(list(doing))
+
+# %% ../nbs/70_archive.ipynb #40709e27
+def perform(
+    queue: deque,  # of (function, Job); may grow meanwhile
+    client=None,  # distributed.Client; None: in this process
+) -> Iterator[tuple]:  # function, Job, and what the function gave back; raises ScorecamError where the workers cannot be used
+    "Does all jobs of a queue, in any order."
+    if client is None:
+        while queue:
+            function, job = queue.popleft()
+            yield function, job, function(job)
+        return
+    from distributed.comm import CommClosedError
+    from distributed.client import FutureCancelledError
+
+    check_workers(client)
+    try:
+        yield from perform_on(client, queue)
+    except (FutureCancelledError, CommClosedError) as error:
+        raise ScorecamError("the Dask scheduler is gone: what is done is kept, run again when there is one") from error
+    except ImportError as error:
+        raise ScorecamError(f"a worker cannot import what it needs ({error}): give all machines the same environment") from error
 
 # %% ../nbs/70_archive.ipynb #bb4d2672
 @contextmanager
@@ -364,6 +376,7 @@ def connect(
         from distributed import Client
     except ImportError as error:
         raise ScorecamError("Dask is not installed: pip install 'scorecam_denoise[archive]'") from error
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # a lost connection is told by `perform`
     try:
         client = Client(address, timeout=10)
     except (OSError, ValueError, TimeoutError) as error:
@@ -683,6 +696,15 @@ def settings_of(
         class_index(denoiser.classes_, settings.label)
     return settings
 
+# %% ../nbs/70_archive.ipynb #2990552b
+def check_extra(
+    modules: list[str],
+) -> None:  # raises ScorecamError
+    "Whether what writes the results is installed."
+    for module in modules:
+        if find_spec(module) is None:
+            raise ScorecamError(f"{module} is not installed: pip install 'scorecam_denoise[archive]'")
+
 # %% ../nbs/70_archive.ipynb #d7c56352
 def model_of(
     model,  # a saved model's folder, or a fitted ScoreCAMDenoiser
@@ -709,6 +731,7 @@ def denoise_archive(
     out = Path(out).absolute()
     denoiser, folder = model_of(model, out)
     chosen = settings_of(denoiser, settings)
+    check_extra(["pyarrow", "filelock", *["zarr"] * chosen.masks])
     about = dict(format=FORMAT, version=__version__, model=identity(denoiser), settings=asdict(chosen), config=json.loads(denoiser.config_.to_json()), classes=[str(label) for label in denoiser.classes_])
     try:
         out.mkdir(parents=True, exist_ok=True)

@@ -345,3 +345,151 @@ def test_song_data_that_are_not_there_are_told(tmp_path, monkeypatch):
 def test_the_networks_of_the_song_experiments_are_listed_once():
     jobs = ev.song_jobs(range(5))
     assert len({repr(job) for job in jobs}) == len(jobs) and {job[0] for job in jobs} == {"songs"} and {job[1] for job in jobs} == set(range(5))
+
+
+def line_of(seconds, hertz, snr=12.0, line=0, ship=0, label="tug") -> pd.DataFrame:
+    "The truth about one line, second by second."
+    return pd.DataFrame(dict(time=np.asarray(seconds, float), frequency=hertz, snr=snr, line=line, ship=ship, label=label))
+
+
+def detection(start, end, hertz, label="tug") -> dict:
+    "A detection as wide as one bin of 2 Hz."
+    return dict(start=start, end=end, low=hertz - 1, high=hertz + 1, frequency=hertz, label=label)
+
+
+def table_of(*detections) -> pd.DataFrame:
+    "Detections as tracks.find_tracks gives them."
+    return pd.DataFrame(detections, columns=["start", "end", "low", "high", "frequency", "label"])
+
+
+def figures_of(detections, truth, hours=1.0) -> dict:
+    "Name -> value."
+    return ev.track_figures(*ev.match_tracks(detections, truth, hz=2.0), hours=hours).value.to_dict()
+
+
+MINUTE = np.arange(60)
+
+
+def test_a_perfect_detection_has_perfect_figures():
+    figures = figures_of(table_of(detection(-0.5, 59.5, 100)), line_of(MINUTE, 100.0))
+    assert figures == {
+        "recall": 1, "named": 1, "precision": 1, "right class": 1, "coverage": 1, "deviation_hz": 0, "fragmentation": 1, "false_alarms_per_hour": 0,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("shift, found", [(0, True), (2, True), (-2, True), (3.1, False), (-3.1, False)])
+def test_a_line_is_matched_within_two_bins_of_the_detection(shift, found):
+    truth = line_of(MINUTE, 100.0)
+    tracks, judged = ev.match_tracks(table_of(detection(0, 60, 100 + 2 * shift)), truth, hz=2.0)
+    assert tracks.found.tolist() == [found] and judged.match.tolist() == ["own" if found else "none"]
+    assert tracks.deviation.tolist() == [2 * abs(shift)] if found else tracks.deviation.isna().all()
+
+
+def test_two_halves_are_two_fragments_of_one_track():
+    figures = figures_of(table_of(detection(0, 29.4, 100), detection(29.6, 60, 100)), line_of(MINUTE, 100.0))
+    assert figures["fragmentation"] == 2 and figures["coverage"] == 1 and figures["recall"] == 1 == figures["precision"]
+
+
+def test_a_half_covers_half():
+    assert figures_of(table_of(detection(0, 29, 100)), line_of(MINUTE, 100.0))["coverage"] == 0.5
+
+
+@pytest.mark.parametrize("label, match", [("tug", "own"), ("cargo", "other"), ("stranger", "stranger")])
+def test_a_mistaken_class_is_told(label, match):
+    tracks, judged = ev.match_tracks(table_of(detection(0, 60, 100)), line_of(MINUTE, 100.0, label=label), hz=2.0)
+    assert judged.match.tolist() == [match] and tracks.found.all() and tracks.named.tolist() == [match == "own"]
+
+
+def test_the_best_that_is_true_of_a_detection_counts():
+    truth = pd.concat([line_of(MINUTE, 100.0, label="stranger"), line_of(MINUTE, 101.0, line=1, ship=1)], ignore_index=True)
+    assert ev.match_tracks(table_of(detection(0, 60, 100)), truth, hz=2.0)[1].match.tolist() == ["own"]
+
+
+def test_false_alarms_are_counted_by_the_hour():
+    figures = figures_of(table_of(detection(0, 60, 100), detection(0, 60, 200), detection(100, 160, 100)), line_of(MINUTE, 100.0), hours=4)
+    assert figures["false_alarms_per_hour"] == 0.5 and figures["precision"] == pytest.approx(1 / 3)
+
+
+def test_a_line_is_none_where_it_cannot_be_heard():
+    truth = line_of(MINUTE, 100.0, snr=-6.0)
+    tracks, judged = ev.match_tracks(table_of(detection(0, 60, 100)), truth, hz=2.0)
+    assert judged.match.tolist() == ["none"] and len(tracks) == 0
+
+
+def test_a_track_counts_if_it_is_strong_for_a_fifth_of_its_length():
+    weak, strong = (np.where(MINUTE < seconds, 10.0, 5.0) for seconds in (11, 12))
+    truth = pd.concat([line_of(MINUTE, 100.0, weak), line_of(MINUTE, 200.0, strong, line=1)], ignore_index=True)
+    assert ev.true_tracks(truth)[0].counts.tolist() == [False, True]
+    assert ev.match_tracks(table_of(), truth, hz=2.0)[0].line.tolist() == [1]
+
+
+@pytest.mark.parametrize("silent, tracks", [(10, 1), (11, 2)])
+def test_a_line_that_is_gone_for_long_is_two_tracks(silent, tracks):
+    truth = line_of(MINUTE, 100.0, np.where((MINUTE >= 20) & (MINUTE < 20 + silent), -1.0, 12.0))
+    found, of_row = ev.true_tracks(truth)
+    assert len(found) == tracks and found.seconds.sum() == 60 - silent and (of_row == -1).sum() == silent
+
+
+def test_a_detection_that_a_line_only_crosses_does_not_match():
+    truth = line_of(MINUTE, 50.0 + 2 * MINUTE)
+    assert ev.match_tracks(table_of(detection(0, 60, 100)), truth, hz=2.0)[1].match.tolist() == ["none"]
+
+
+def test_a_detection_follows_a_line_that_moves():
+    wide = dict(start=0, end=60, low=100, high=160, frequency=130, label="tug")
+    assert figures_of(table_of(wide), line_of(MINUTE, 100.0 + MINUTE))["coverage"] == 1
+
+
+@pytest.mark.parametrize("detections, truth", [(0, 60), (2, 0), (0, 0)])
+def test_empty_tables_have_figures(detections, truth):
+    given, lines = table_of(detection(0, 60, 100), detection(0, 60, 200))[:detections], line_of(MINUTE, 100.0)[:truth]
+    figures = figures_of(given, lines)
+    assert figures["recall"] == 0 or (truth == 0 and np.isnan(figures["recall"]))
+    assert figures["false_alarms_per_hour"] == detections and np.isnan(figures["coverage"])
+    assert ev.recall_by_snr(given, lines, hz=2.0).seconds.sum() == truth
+
+
+def test_recall_is_told_by_level_and_apart_for_strangers():
+    truth = pd.concat([
+        line_of(MINUTE, 100.0, np.where(MINUTE < 20, 3.0, 7.0)), line_of(MINUTE, 200.0, 7.0, line=1, ship=1, label="stranger"),
+    ], ignore_index=True)  # fmt: skip
+    given = table_of(detection(0, 29, 100), detection(0, 14, 200))
+    table = ev.recall_by_snr(given, truth, hz=2.0, edges=(0, 5, 10)).set_index(["snr_low", "ships"])
+    assert table.seconds.to_dict() == {(0, "labelled"): 20, (5, "labelled"): 40, (5, "stranger"): 60}
+    assert table.recall.tolist() == [1, 0.25, 0.25] and table.named.tolist() == [1, 0.25, 0]
+
+
+def test_the_order_and_the_index_of_the_tables_do_not_matter():
+    truth = pd.concat([line_of(MINUTE, 100.0 + i, line=i) for i in range(0, 40, 20)], ignore_index=True)
+    given = table_of(detection(0, 20, 100), detection(10, 50, 120), detection(0, 5, 300))
+    shuffled = truth.sample(frac=1, random_state=0).astype({"label": "category"}), given.sample(frac=1, random_state=1)
+    assert figures_of(shuffled[1], shuffled[0]) == figures_of(given, truth)
+
+
+@pytest.mark.parametrize("changes, words", [
+    (dict(detections=table_of().drop(columns="low")), "detections without low"),
+    (dict(truth=line_of(MINUTE, 100.0).drop(columns=["snr", "ship"])), "truth without snr, ship"),
+    (dict(hz=0), "hz=0"),
+])
+def test_tables_that_cannot_be_compared_are_named(changes, words):
+    given = dict(detections=table_of(), truth=line_of(MINUTE, 100.0), hz=2.0) | changes
+    with pytest.raises(ScorecamError, match=words):
+        ev.match_tracks(given["detections"], given["truth"], hz=given["hz"])
+
+
+@pytest.mark.parametrize("edges", [(5,), (0, 0), (10, 5)])
+def test_levels_that_do_not_rise_are_named(edges):
+    with pytest.raises(ScorecamError, match="edges="):
+        ev.recall_by_snr(table_of(), line_of(MINUTE, 100.0), hz=2.0, edges=edges)
+
+
+def test_a_large_archive_is_compared_in_seconds():
+    rng = np.random.default_rng(0)
+    begin, hertz = rng.uniform(0, 86_000, 2000).round(), rng.uniform(20, 500, 2000)
+    truth = pd.concat([line_of(begin[i] + np.arange(500), hertz[i], line=i) for i in range(2000)], ignore_index=True)
+    pick = rng.integers(0, 2000, 20_000)
+    start = begin[pick] + rng.uniform(0, 400, len(pick))
+    given = pd.DataFrame(dict(start=start, end=start + 30, low=hertz[pick] - 1, high=hertz[pick] + 1, frequency=hertz[pick], label="tug"))
+    before = time.perf_counter()
+    tracks, judged = ev.match_tracks(given, truth, hz=2.0)
+    assert time.perf_counter() - before < 20 and (judged.match == "own").all() and tracks.found.mean() > 0.99
