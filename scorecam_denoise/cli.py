@@ -4,9 +4,10 @@
 __all__ = ['app', 'Model', 'Files', 'Data', 'Out', 'Seed', 'Epochs', 'Channel', 'Group', 'FIGURES', 'STYLE', 'PAGE', 'CARD',
            'NOTEBOOKS', 'main', 'report', 'for_each_file', 'output_folder', 'parse_threshold', 'read_truth',
            'read_config', 'skipped', 'shortened', 'clip_settings', 'train_classifier', 'train_denoiser', 'train',
-           'accuracy', 'describe_classifier', 'describe', 'accuracy_line', 'info', 'denoise', 'added',
-           'explained_picture', 'explain_file', 'explain', 'unheard', 'evaluate', 'table_html', 'demo_table',
-           'truth_figure', 'demo_card', 'demo', 'write_page', 'notebook_files', 'copy_notebooks', 'serve', 'lab']
+           'accuracy', 'describe_classifier', 'describe', 'accuracy_line', 'info', 'denoise', 'archive_lines',
+           'archive', 'added', 'explained_picture', 'explain_file', 'explain', 'unheard', 'evaluate', 'table_html',
+           'demo_table', 'truth_figure', 'demo_card', 'demo', 'write_page', 'notebook_files', 'copy_notebooks', 'serve',
+           'lab']
 
 # %% ../nbs/90_cli.ipynb #50270989
 import html
@@ -17,6 +18,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from importlib.resources import files as files_of
 from importlib.util import find_spec
 from pathlib import Path
@@ -392,6 +394,54 @@ def denoise(
         return f"{about['label']} (probability {about['probability']:.2f}), threshold {about['threshold']:.2f}"
 
     for_each_file(files, work, desc="denoising")
+
+# %% ../nbs/90_cli.ipynb #168191f8
+def archive_lines(
+    summary,  # of `denoise_archive`
+) -> Iterator[str]:  # lines
+    "What an archive is and what was found in it."
+    done = summary[summary["status"].isin(["done", "changed"])]
+    total = done["seconds"].sum()
+    yield f"{len(done)} of {len(summary)} recordings, {total / 3600:.1f} h"
+    for label in list(summary)[list(summary).index("asked") + 1 :]:
+        yield f"  {label}: {done[label].sum()} detections"
+    if total:
+        yield f"  {1 - (done['asked'] * done['seconds']).sum() / total:.0%} skipped: no line there"
+
+# %% ../nbs/90_cli.ipynb #546dd66b
+@app.command()
+def archive(
+    model: Model,
+    source: Annotated[str, typer.Argument(help="Folder of recordings, a quoted pattern such as 'sea/**/*.flac', or a CSV with the column path.", show_default=False)],
+    out: Out,
+    scheduler: Annotated[str | None, typer.Option(help="Address of a Dask scheduler whose workers do it, such as tcp://head:8786; else this machine's processors.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes of this machine; 0: none beside this one.", min=0, show_default="as many as processors and memory allow")] = None,
+    label: Annotated[str | None, typer.Option(help="Class whose lines to find; else at each time the most probable one's.")] = None,
+    threshold: Annotated[str | None, typer.Option(help="From 0 (keep all) to 1, or 'auto'; else the model's own.")] = None,
+    channel: Channel = None,
+    sensitivity_db: Annotated[float | None, typer.Option(help="Of the hydrophone, dB re 1 V/µPa: levels come out re 1 µPa.")] = None,
+    skip: Annotated[bool, typer.Option("--skip/--no-skip", help="Skip stretches in which no line of any class stands out.")] = True,
+    masks: Annotated[bool, typer.Option("--masks", help="Write the masks as well, a Zarr store.")] = False,
+    retry: Annotated[bool, typer.Option("--retry", help="Do recordings again that were bad or have changed.")] = False,
+    export: Annotated[str | None, typer.Option(help="Write selections for each recording: raven or audacity.")] = None,
+):
+    "Find one class's lines in an archive of recordings; goes on where it stopped."
+    from scorecam_denoise.archive import connect, denoise_archive
+    from scorecam_denoise.overview import export_selections, write_overview
+
+    if export not in (None, "raven", "audacity"):
+        raise ScorecamError(f"--export {export}: expected raven or audacity")
+    options = dict(label=label, threshold=parse_threshold(threshold), channel=channel, sensitivity_db=sensitivity_db, masks=masks)
+    options |= {} if skip else {"first_pass": None}
+    with connect(scheduler) if scheduler else nullcontext() as client:
+        summary = denoise_archive(model, source, out, client=client, workers=workers, retry=retry, **options)
+    write_overview(out)
+    if export:
+        export_selections(out, out / "selections", form=export)
+    print("\n".join(archive_lines(summary)))
+    print(f"written to {out}: detections (Parquet), recordings.csv, overview.png{', masks.zarr' * masks}{', selections' if export else ''}")
+    bad = summary[summary["status"].isin(["bad", "changed"])]
+    report(dict(zip(bad["recording"], bad["reason"])), max(2, len(summary)))
 
 # %% ../nbs/90_cli.ipynb #23149f2b
 def added(

@@ -56,6 +56,12 @@ def script_of(**options):
             return re.sub(r"tcp://\S+", "ADDRESS", cluster.job_script())
 
 
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    "A folder for the logs of jobs."
+    monkeypatch.chdir(tmp_path)
+
+
 # ---------------------------------------------------------------- Docker
 
 
@@ -91,7 +97,7 @@ def test_a_job_is_a_process_with_one_thread(slurm):
     script = script_of(**slurm.WORKER)
     command = shlex.split(next(line for line in script.splitlines() if "dask_worker" in line))
     options = dask_worker.main.make_context("worker", command[command.index("distributed.cli.dask_worker") + 1 :]).params
-    assert (options["nthreads"], options["nworkers"]) == (1, None) and "#SBATCH --cpus-per-task=1" in script
+    assert (options["nthreads"], options["n_workers"]) == (1, None) and "#SBATCH --cpus-per-task=1" in script
     assert all(line in script for line in ("#SBATCH --mem=3G", "#SBATCH -t 24:00:00", "#SBATCH --requeue", "export OMP_NUM_THREADS=1"))
 
 
@@ -107,12 +113,10 @@ class Here(LocalCluster):
     "Processes of this machine where SLURM's jobs would be."
 
     def __init__(self, *, cores, processes, **_):
-        super().__init__(n_workers=0, threads_per_worker=cores, memory_limit=0, dashboard_address="localhost:0")
-        self.asked = processes
+        super().__init__(n_workers=0, threads_per_worker=cores // processes, memory_limit=0, dashboard_address="localhost:0")
 
     def scale(self, jobs):
-        assert jobs == 100
-        super().scale(1)
+        super().scale(min(jobs, 1))
 
 
 def test_the_script_does_an_archive(slurm, tmp_path, monkeypatch, capsys):

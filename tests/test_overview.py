@@ -343,9 +343,9 @@ def test_the_axis_is_in_utc_whatever_the_user_s_zone(odd, zone):
     ("rows", "found", "text"),
     [
         ([], [], "no detections"), ([("a.wav", "2024-06-01T10:00:00Z", 60.0)], [], "no detections"),
-        ([("a.wav", None, 60.0)], [("a.wav", 1, "tug")], "1 detections in recordings without a clock"),
+        ([("a.wav", None, 60.0)], [("a.wav", 1, "tug")], "detections in recordings without a clock: 1"),
         ([("a.wav", "2024-06-01T10:00:00Z", 60.0)], [("a.wav", 1, "tug")], "what was found"),
-        ([("a.wav", "2024-06-01T10:00:00Z", 60.0), ("b.wav", None, 60.0)], [("a.wav", 1, "tug"), ("b.wav", 1, "tug")], "1 more detections in recordings without a clock"),
+        ([("a.wav", "2024-06-01T10:00:00Z", 60.0), ("b.wav", None, 60.0)], [("a.wav", 1, "tug"), ("b.wav", 1, "tug")], "detections in recordings without a clock: 1"),
     ],
     ids=["no recordings", "no detections", "no clocks", "a minute", "some clocks"],
 )  # fmt: skip
