@@ -18,7 +18,7 @@ SIDEBAR = yaml.safe_load((ROOT / "_quarto.yml").read_text(encoding="utf-8"))["we
 project = "scorecam_denoise"
 version = release = __version__
 extensions = ["myst_nb"]
-include_patterns = ["*.ipynb", "experiments/*.ipynb", "api/*.md", "gallery.md"]
+include_patterns = ["*.ipynb", "experiments/*.ipynb", "api/*.md", "gallery.md", "clusters.md"]
 templates_path = ["_templates"]
 
 nb_execution_mode = "off"

@@ -309,16 +309,16 @@ def entries(
 # %% ../nbs/91_docs.ipynb #a9fe1150
 def imports_of(
     notebook: str | Path,
-) -> set[str]:  # names
+) -> set[str]:  # module.name; .name where the package itself has it
     "What a notebook imports from this package."
     code = "\n".join(cell["source"] for cell in stored_cells(notebook) if cell["cell_type"] == "code")
-    lists = re.findall(r"^from scorecam_denoise[.\w]* import (\([^)]*\)|.+)$", code, flags=re.MULTILINE)
-    return {name for names in lists for name in re.findall(r"\w+", names)}
+    lists = re.findall(r"^from scorecam_denoise\.?(\w*) import (\([^)]*\)|.+)$", code, flags=re.MULTILINE)
+    return {f"{module}.{name}" for module, names in lists for name in re.findall(r"\w+", names)}
 
 # %% ../nbs/91_docs.ipynb #e21be65c
 def api_page(
     notebook: str | Path,  # of a module
-    used: set[str],  # names that other notebooks import
+    used: set[str],  # what other notebooks import, see `imports_of`
 ) -> str:  # Markdown, for a folder beside the notebook
     "What a module offers."
     path, cells = Path(notebook), stored_cells(notebook)
@@ -327,7 +327,8 @@ def api_page(
     sources = (cell["source"] for cell in cells if cell["cell_type"] == "code")
     exported = (DIRECTIVE.sub("", source) for source in sources if "export" in DIRECTIVE.findall(source))
     offered = [text for source in exported for text in entries(source)]
-    first = [text for text in offered if used.intersection(re.match("## (.+)", text)[1].split(", "))]
+    known = {name for from_, _, name in (each.partition(".") for each in used) if from_ in ("", module)}
+    first = [text for text in offered if known.intersection(re.match("## (.+)", text)[1].split(", "))]
     order = "What other notebooks import comes first. " if first else ""
     page = [f"# scorecam_denoise.{module}\n", relinked(introduction.strip(), ".."), f"\n{order}With reasons and examples: [{path.stem}](../{path.name}).\n"]
     return "\n".join([*page, *first, *(text for text in offered if text not in first)])
