@@ -420,7 +420,7 @@ def check_same(
     "Writes down what an archive is done with, or compares it with what it was done with before."
     path = out / "archive.json"
     if not path.exists():
-        if others := [each.name for each in out.iterdir() if each.name != ".lock"]:
+        if others := [each.name for each in out.iterdir() if not each.name.startswith(".")]:
             raise ScorecamError(f"{out} holds {others[0]}, but no archive.json: choose an empty folder, or one that `archive` has written")
         with atomic_path(path) as temporary:
             temporary.write_text(json.dumps(about, indent=1), encoding="utf-8")

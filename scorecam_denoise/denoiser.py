@@ -473,12 +473,14 @@ def class_logits(
 def class_probabilities(
     denoiser: ScoreCAMDenoiser,  # fitted
     images: np.ndarray,  # float32 (n, frequency, time, 1)
+    matches: tuple | None = None,  # of `match_classes`, where they are known
 ) -> np.ndarray:  # float32 (n, classes)
     "What the network and the lines together take each image for."
     alone = answers(denoiser.model_, images)
     if not denoiser.line_weight_:
         return alone
-    return softmax(class_logits(alone, match_classes(denoiser, images)[0], denoiser.line_weight_), axis=1).astype("float32")
+    cosines = (matches or match_classes(denoiser, images))[0]
+    return softmax(class_logits(alone, cosines, denoiser.line_weight_), axis=1).astype("float32")
 
 # %% ../nbs/51_denoiser.ipynb #3b7c327c
 def learn_line_weight(
@@ -520,11 +522,12 @@ def class_masks_for(
     denoiser: ScoreCAMDenoiser,  # fitted
     images: np.ndarray,  # float32 (n, frequency, time, 1)
     shares: np.ndarray,  # float32 (n, classes), probability of each class
+    matches: tuple | None = None,  # of `match_classes`, where they are known
 ) -> np.ndarray:  # float32 (n, frequency, time)
     "The expected class mask of each image, at its own speed."
     if not denoiser.rate_tolerance and not denoiser.contrast:
         return denoiser.class_masks_[shares.argmax(axis=1)]
-    speeds = match_classes(denoiser, images)[1]
+    speeds = (matches or match_classes(denoiser, images))[1]
     profiles = np.zeros(images.shape[:2], "float32")
     for target, share in enumerate(shares.T):
         there = np.flatnonzero(share > 0.01)
@@ -537,9 +540,10 @@ def overlay_images(
     denoiser: ScoreCAMDenoiser,  # fitted
     images: np.ndarray,  # float32 (n, frequency, time, 1)
     shares: np.ndarray,  # float32 (n, classes), probability of each class
+    matches: tuple | None = None,  # of `match_classes`, where they are known
 ) -> np.ndarray:  # float32 (n, frequency, time), [0, 1]
     "The mask of each image for its most probable class."
-    masks = overlay(class_masks_for(denoiser, images, shares), explain(denoiser, images, shares.argmax(axis=1)), how=denoiser.overlay)
+    masks = overlay(class_masks_for(denoiser, images, shares, matches), explain(denoiser, images, shares.argmax(axis=1)), how=denoiser.overlay)
     return at_peaks(masks, images[..., 0]) if denoiser.whole_lines else masks
 
 # %% ../nbs/51_denoiser.ipynb #8ac32303

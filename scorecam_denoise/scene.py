@@ -5,11 +5,11 @@
 # %% auto #0
 __all__ = ['VESSELS', 'BLADES', 'SCENES', 'Family', 'draw_family', 'Design', 'draw_design', 'ambient_level', 'continuum_level',
            'shaped_noise', 'cavitation', 'mirror_gain', 'SceneSettings', 'draw_ship', 'slow_process', 'draw_lives',
-           'Passage', 'draw_passage', 'render_lines', 'bin_snr', 'hann_response', 'paint_lines', 'truth_of',
-           'measured_level', 'draw_response', 'strongest_snr', 'draw_others', 'draw_noise', 'bursts', 'draw_continua',
-           'receive_passage', 'render_recording', 'lasting', 'draw_transfer', 'own_pixels', 'Scene', 'write_sounds',
-           'save_scene', 'ClipScene', 'save_clips', 'background_stretches', 'scene_recordings', 'window_rows',
-           'track_rows', 'choose_settings', 'simulate_scene']
+           'Passage', 'passing_lines', 'draw_passage', 'render_lines', 'bin_snr', 'hann_response', 'paint_lines',
+           'truth_of', 'measured_level', 'draw_response', 'strongest_snr', 'draw_others', 'draw_noise', 'bursts',
+           'draw_continua', 'receive_passage', 'render_recording', 'lasting', 'draw_transfer', 'own_pixels', 'Scene',
+           'write_sounds', 'save_scene', 'ClipScene', 'save_clips', 'background_stretches', 'class_designs',
+           'scene_recordings', 'window_rows', 'track_rows', 'choose_settings', 'simulate_scene']
 
 # %% ../nbs/12_scene.ipynb #41b6b5a3
 import json
@@ -274,22 +274,20 @@ class Passage:
     kind: str              # vessel type
 
 # %% ../nbs/12_scene.ipynb #b9d9c19c
-def draw_passage(
+def passing_lines(
     rng: np.random.Generator, # source of randomness
     ship: Design,             # the individual
     settings: SceneSettings,  # instability
+    times: np.ndarray,        # (times,) s, from 0, evenly spaced
+    distance: np.ndarray,     # (times,) m
+    doppler: np.ndarray,      # (times,) factor
     *,
+    seconds: float,           # over which the rate drifts
     highest: float,           # Hz, no lines above
     spacing: float,           # Hz, no families finer than this
-    step: float = 0.1,        # s, grid of times
 ) -> Passage:                 # lines over time, at a distance of 1 m
-    "Let a ship pass: Doppler, wandering rate, Lloyd's mirror, birth and death of lines."
-    times = np.arange(0, settings.seconds + 2 * step, step)
-    speed, closest, t0 = rng.uniform(2, 8), rng.uniform(200, 1000), rng.uniform(-60, 60)
-    along = speed * (times - t0)
-    distance = np.hypot(closest, along)
-    doppler = 1 - speed * along / (1500 * distance)
-    drift = 1 + rng.uniform(-1, 1) * settings.wander * (times / settings.seconds - 0.5)
+    "A ship's lines on a course: Doppler, wandering rate, Lloyd's mirror, birth and death of lines."
+    drift, step = 1 + rng.uniform(-1, 1) * settings.wander * (times / seconds - 0.5), times[1]
     rows, levels, names, harmonics = [], [], [], []
     for f in ship.families:
         wander = 1 + (settings.wander if f.follows_shaft else 1e-4) * 0.5 * slow_process(rng, (1, len(times)), step)[0]
@@ -305,6 +303,20 @@ def draw_passage(
     alive = draw_lives(rng, len(level), times, settings.intermittent)
     fading = settings.fading_db * slow_process(rng, frequency.shape, step)
     return Passage(times, frequency, level[:, None] + mirror + alive, fading, names, np.concatenate(harmonics), ship.kind)
+
+# %% ../nbs/12_scene.ipynb #2c1a63e5
+def draw_passage(
+    rng: np.random.Generator, # source of randomness
+    ship: Design,             # the individual
+    settings: SceneSettings,  # instability
+    **limits,                 # highest and spacing of `passing_lines`
+) -> Passage:                 # lines over time, at a distance of 1 m
+    "Let a ship pass."
+    times = np.arange(0, settings.seconds + 0.2, 0.1)
+    speed, closest, t0 = rng.uniform(2, 8), rng.uniform(200, 1000), rng.uniform(-60, 60)
+    along = speed * (times - t0)
+    distance = np.hypot(closest, along)
+    return passing_lines(rng, ship, settings, times, distance, 1 - speed * along / (1500 * distance), seconds=settings.seconds, **limits)
 
 # %% ../nbs/12_scene.ipynb #37a381ff
 def render_lines(
@@ -693,6 +705,16 @@ def background_stretches(
         raise ScorecamError(f"{source}: no recording of at least {seconds:g} s for a background; give a file or folder of audio")
     return np.stack(out)
 
+# %% ../nbs/12_scene.ipynb #01c7ab13
+def class_designs(
+    settings: SceneSettings, # classes
+    seed: int,               # of the scene
+) -> dict:                   # label -> Design
+    "The designs of a scene's classes."
+    names = settings.classes
+    labels = [c if names.count(c) == 1 else f"{c} {names[:i].count(c) + 1}" for i, c in enumerate(names)]
+    return {label: draw_design(np.random.default_rng([seed, 1, i]), kind) for i, (label, kind) in enumerate(zip(labels, names))}
+
 # %% ../nbs/12_scene.ipynb #42044725
 def scene_recordings(
     settings: SceneSettings,   # what to make
@@ -702,19 +724,16 @@ def scene_recordings(
     groups=None,               # of ships to make, None: all
 ):                             # yields (label, group, recording), and what `render_recording` gives
     "Draw designs, ships and recordings of a scene."
-    labels = [c if settings.classes.count(c) == 1 else f"{c} {settings.classes[:i].count(c) + 1}" for i, c in enumerate(settings.classes)]
-    kinds = dict(zip(labels, settings.classes))
-    designs = {label: draw_design(np.random.default_rng([seed, 1, i]), kinds[label]) for i, label in enumerate(labels)}
+    designs = class_designs(settings, seed)
     stretch = np.random.default_rng([seed, 2]).permutation(len(backgrounds)) if backgrounds is not None else None
     count = 0
     for s in range(settings.ships):
-        for i, label in enumerate(labels):
+        for i, (label, design) in enumerate(designs.items()):
             rng, group = np.random.default_rng([seed, 3, i, s]), f"{label}/ship{s:03d}"
             if groups is not None and group not in groups:
                 count += settings.recordings
                 continue
-            design = designs[label] if settings.same_family else draw_design(rng, kinds[label])
-            ship = draw_ship(rng, design, settings)
+            ship = draw_ship(rng, design if settings.same_family else draw_design(rng, design.kind), settings)
             for r in range(settings.recordings):
                 others = draw_others(rng, designs, label, settings)
                 background = None if stretch is None else backgrounds[stretch[count % len(stretch)]]

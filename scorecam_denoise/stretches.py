@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from .classifiers import class_index
-from .denoiser import ScoreCAMDenoiser, class_shares, overlay_images, thresholds
+from .denoiser import ScoreCAMDenoiser, class_probabilities, class_shares, match_classes, overlay_images, thresholds
 from scorecam_denoise.spectrogram import (
     AudioInfo, SpectrogramConfig, add_tiles, level_db, n_frames, read_pieces, resample_blocks, resampled_length, running_median, spectrogram_image,
     stft_frames, tile, tile_starts,
@@ -77,16 +77,17 @@ def read_levels(
 def line_strength(
     level: np.ndarray,  # float (n, frequency, time), dB
     *,
+    enough: float = np.inf,  # standard deviations: tiles that reach it with longer parts are not looked at with shorter ones
     median_bins: int = 61,  # odd
     parts: tuple = (1, 2, 4, 8),  # of the time that the mean is taken over
 ) -> np.ndarray:  # float (n,), standard deviations
     "How far the strongest steady line of each tile stands out of the noise."
     scatter_db, strongest = 10 / np.log(10) * np.pi / np.sqrt(6), np.zeros(len(level))
-    for count in parts:
-        frames = level.shape[2] // count
-        mean = level[:, :, : count * frames].reshape(*level.shape[:2], count, frames).mean(axis=3)
-        excess = (mean - running_median(mean, median_bins)).max(axis=(1, 2))
-        strongest = np.maximum(strongest, excess * np.sqrt(frames) / scatter_db)
+    for count in (count for count in parts if count <= level.shape[2]):
+        weak, frames = np.flatnonzero(strongest < enough), level.shape[2] // count
+        mean = level[weak, :, : count * frames].reshape(len(weak), level.shape[1], count, frames).mean(axis=3)
+        excess = (mean - running_median(mean, median_bins)).max(axis=(1, 2), initial=0)
+        strongest[weak] = np.maximum(strongest[weak], excess * np.sqrt(frames) / scatter_db)
     return strongest
 
 # %% ../nbs/55_stretches.ipynb #ce53b4f8
@@ -139,7 +140,7 @@ def measure_stretch(
     starts = starts[(starts < stop + reach) & (starts + config.n_time > first - reach)]
     begin, end = (f(edge, np.clip(inner, 0, frames)) for f, edge, inner in ((min, starts[0], first - margin), (max, min(frames, starts[-1] + config.n_time), stop + margin)))
     level, image = read_levels(info, config, begin, end, channel=channel)
-    lined = np.full(len(starts), True) if first_pass is None else line_strength(tile(level, config, starts - begin)[0][..., 0]) >= first_pass
+    lined = np.full(len(starts), True) if first_pass is None else line_strength(tile(level, config, starts - begin)[0][..., 0], enough=first_pass) >= first_pass
     own = (starts < stop) & (starts + config.n_time > first)
     masks, shares = mask_tiles(denoiser, image, starts[lined] - begin, own[lined], label=label, reach=reach)
     heard = np.concatenate([masks, np.broadcast_to(shares[..., None], (*shares.shape, config.n_time))], axis=1)
@@ -168,9 +169,10 @@ def mask_tiles(
     if not own.any():
         return np.zeros((0, len(image), denoiser.config_.n_time), "float32"), np.zeros((0, len(denoiser.classes_)), "float32")
     tiles = tile(image, denoiser.config_, starts)[0]
-    shares = pooled(denoiser.predict_proba(tiles), starts, reach)[own]
+    matches = match_classes(denoiser, tiles)
+    shares = pooled(class_probabilities(denoiser, tiles, matches), starts, reach)[own]
     asked = shares if label is None else np.broadcast_to(class_shares(denoiser.classes_, label), shares.shape)
-    return overlay_images(denoiser, tiles[own], asked), shares
+    return overlay_images(denoiser, tiles[own], asked, tuple(each[own] for each in matches)), shares
 
 # %% ../nbs/55_stretches.ipynb #615c4043
 def stretch_points(

@@ -2,9 +2,9 @@
 
 # %% auto #0
 __all__ = ['STRETCH', 'STRANGER', 'REAL', 'WatchSettings', 'broken_watch_rules', 'choose_watch', 'SimulatedSea', 'simulated_sea',
-           'real_piece', 'RealSea', 'real_sea', 'draw_course', 'draw_lines', 'Transit', 'class_designs', 'draw_transit',
-           'fleet', 'in_sight', 'transit_sound', 'noise_piece', 'truth_rows', 'watch_stretches', 'watch_gain',
-           'by_file', 'truth_table', 'simulate_watch']
+           'real_piece', 'RealSea', 'real_sea', 'draw_course', 'Transit', 'draw_transit', 'fleet', 'in_sight',
+           'transit_sound', 'noise_piece', 'truth_rows', 'watch_stretches', 'watch_gain', 'by_file', 'truth_table',
+           'simulate_watch']
 
 # %% ../nbs/15_watch.ipynb #ddfed708
 from collections.abc import Iterator
@@ -21,8 +21,8 @@ from scipy.special import ndtr
 from .core import ScorecamError, progress
 from .datasets import SOUND_ENDINGS
 from scorecam_denoise.scene import (
-    VESSELS, Design, Passage, SceneSettings, ambient_level, bin_snr, draw_continua, draw_design, draw_lives, draw_response, draw_ship,
-    lasting, measured_level, mirror_gain, shaped_noise, slow_process, strongest_snr,
+    VESSELS, Design, Passage, SceneSettings, ambient_level, bin_snr, class_designs, draw_continua, draw_design, draw_response, draw_ship,
+    lasting, measured_level, passing_lines, shaped_noise, slow_process, strongest_snr,
 )
 from .spectrogram import AudioInfo, SpectrogramConfig, audio_info, cast_field, check_rate, read_audio, resample, write_audio
 
@@ -199,34 +199,6 @@ def draw_course(
     spread = -20 * np.log10(distance / closest) + 20 * np.log10(ramp + 1e-4)
     return times, distance, 1 - speed * along / (1500 * distance), spread
 
-# %% ../nbs/15_watch.ipynb #d74b03d9
-def draw_lines(
-    rng: np.random.Generator, # source of randomness
-    ship: Design,             # the individual
-    scene: SceneSettings,     # instability
-    seconds: float,           # that the passage lasts
-    *,
-    highest: float,           # Hz, no lines above
-    spacing: float,           # Hz, no families finer than this
-) -> tuple:                   # Passage, and its level (times,) in dB against the closest point
-    "The lines of a ship that passes, with its distance in their level."
-    times, distance, doppler, spread = draw_course(rng, seconds)
-    drift = 1 + rng.uniform(-1, 1) * scene.wander * (times / seconds - 0.5)
-    rows, levels, names, harmonics = [], [], [], []
-    for f in ship.families:
-        wander = 1 + (scene.wander if f.follows_shaft else 1e-4) * 0.5 * slow_process(rng, (1, len(times)), times[1])[0]
-        use = (f.harmonic * f.fundamental < highest) & (f.fundamental >= spacing)
-        rows.append(f.harmonic[use, None] * f.fundamental * wander * doppler * (drift if f.follows_shaft else 1))
-        levels.append(f.level[use])
-        harmonics.append(f.harmonic[use])
-        names += [f.name] * use.sum()
-    frequency, level = np.concatenate(rows), np.concatenate(levels)[:, None] + spread
-    depth, receiver, rough = rng.uniform(4, 6), rng.uniform(20, 60), rng.uniform(0.1, 0.5)
-    level += mirror_gain(frequency.mean(axis=1, keepdims=True), distance, source=depth, receiver=receiver, roughness=rough)
-    level += draw_lives(rng, len(level), times, scene.intermittent)
-    fading = scene.fading_db * slow_process(rng, frequency.shape, times[1])
-    return Passage(times, frequency, level, fading, names, np.concatenate(harmonics), ship.kind), spread
-
 # %% ../nbs/15_watch.ipynb #9aa1dbac
 @dataclass(frozen=True)
 class Transit:
@@ -247,16 +219,6 @@ class Transit:
         away = np.interp(moment - self.begin, self.passage.times, self.spread, left=-300, right=-300)
         return self.continuum * 10 ** (away / 10)
 
-# %% ../nbs/15_watch.ipynb #0e449130
-def class_designs(
-    scene: SceneSettings, # classes
-    seed: int,            # of the scene
-) -> dict:                # label -> Design
-    "The designs of a scene's classes."
-    names = scene.classes
-    labels = [c if names.count(c) == 1 else f"{c} {names[:i].count(c) + 1}" for i, c in enumerate(names)]
-    return {label: draw_design(np.random.default_rng([seed, 1, i]), kind) for i, (label, kind) in enumerate(zip(labels, names))}
-
 # %% ../nbs/15_watch.ipynb #67c5b11a
 def draw_transit(
     rng: np.random.Generator,  # of this ship
@@ -275,8 +237,9 @@ def draw_transit(
     if label != STRANGER and not scene.same_family:
         design = draw_design(rng, design.kind)
     ship, rate = draw_ship(rng, design, scene), config.sample_rate
-    passage, spread = draw_lines(rng, ship, scene, seconds, highest=0.45 * rate, spacing=rate / config.n_fft)
-    passage.level += np.interp(np.log(np.maximum(passage.frequency, 5)), *sea.response)
+    times, distance, doppler, spread = draw_course(rng, seconds)
+    passage = passing_lines(rng, ship, scene, times, distance, doppler, seconds=seconds, highest=0.45 * rate, spacing=rate / config.n_fft)
+    passage.level += spread + np.interp(np.log(np.maximum(passage.frequency, 5)), *sea.response)
     k = int(closest // STRETCH)
     level = 10 * np.log10(sea.made(k) + sea.recorded(k)[1])
     continuum = 10 ** (draw_continua(rng, [(ship, 0.0)], scene, sea.response, level, sea.hz, config)[0] / 10)

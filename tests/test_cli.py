@@ -43,11 +43,11 @@ def test_help_answers_without_tensorflow(root):
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=root)
         times.append(time.perf_counter() - started)
     assert done.stdout.rstrip().endswith("False") and not done.stderr
-    assert all(verb in done.stdout for verb in ("demo", "train", "denoise", "explain", "evaluate", "info", "lab"))
+    assert all(verb in done.stdout for verb in ("demo", "train", "denoise", "archive", "explain", "evaluate", "info", "lab"))
     assert min(times) < 2  # a second, on a machine that does nothing else
 
 
-@pytest.mark.parametrize("verb", ["demo", "train", "denoise", "explain", "evaluate", "info", "lab"])
+@pytest.mark.parametrize("verb", ["demo", "train", "denoise", "archive", "explain", "evaluate", "info", "lab"])
 def test_every_verb_has_help(verb, capsys):
     assert run(verb, "--help") == 0
     assert "Usage" in capsys.readouterr().out
@@ -141,6 +141,38 @@ def test_a_batch_reports_bad_files_at_the_end(tmp_path, capsys):
     error = capsys.readouterr().err
     assert "2 of 3 files" in error and "notes.wav" in error and "missing.wav" in error
     assert len(list((tmp_path / "out").iterdir())) == 4
+
+
+def test_archive_finds_lines_writes_a_dataset_and_exports(tmp_path, capsys):
+    shutil.copy(trained() / "unknown.wav", tmp_path / "hall_20240101_120000.wav")
+    given = [trained() / "model", str(tmp_path / "*.wav"), "--out", tmp_path / "out", "--workers", "0"]
+    assert run("archive", *given, "--masks", "--export", "raven", "--no-skip") == 0
+    said, error = capsys.readouterr()
+    assert re.search(r"1 of 1 recordings, 0.0 h\n  fan: \d+ detections\n  pump: \d+ detections\n  0% skipped", said) and not error
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert names == {".lock", "archive.json", "averages", "detections", "masks.zarr", "overview.png", "parts", "recordings.csv", "selections"}
+    table = read_raven(tmp_path / "out" / "selections" / "hall_20240101_120000.wav.selections.txt")
+    assert set(table.label) == {"pump"} and f"pump: {len(table)} detections" in said
+    assert run("archive", *given, "--masks", "--no-skip") == 0 and capsys.readouterr().out.splitlines()[:3] == said.splitlines()[:3]
+
+
+def test_archive_reports_bad_files_at_the_end(tmp_path, capsys):
+    (tmp_path / "sounds").mkdir()
+    (tmp_path / "sounds" / "notes.wav").write_text("not a sound")
+    shutil.copy(trained() / "unknown.wav", tmp_path / "sounds")
+    assert run("archive", trained() / "model", tmp_path / "sounds", "--out", tmp_path / "out", "--workers", "0") == 1
+    said, error = capsys.readouterr()
+    assert "1 of 2 recordings" in said and "1 of 2 files" in error and "notes.wav: not readable as audio" in error
+
+
+@pytest.mark.parametrize("options, words", [
+    (["--export", "excel"], "expected raven or audacity"), (["--label", "whale"], "whale"), (["--threshold", "7"], "outside"),
+    (["--sensitivity-db", "5"], "sensitivity_db"),
+])  # fmt: skip
+def test_archive_refuses_before_it_begins(options, words, tmp_path, capsys):
+    assert run("archive", trained() / "model", trained() / "machines", "--out", tmp_path / "out", "--workers", "0", *options) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and words in error and error.count("\n") == 1 and not (tmp_path / "out").exists()
 
 
 def test_one_bad_file_alone_is_an_error():
