@@ -400,7 +400,7 @@ def archive_lines(
     summary,  # of `denoise_archive`
 ) -> Iterator[str]:  # lines
     "What an archive is and what was found in it."
-    done = summary[summary["status"].isin(["done", "changed"])]
+    done = summary[summary["asked"].notna()]
     total = done["seconds"].sum()
     yield f"{len(done)} of {len(summary)} recordings, {total / 3600:.1f} h"
     for label in list(summary)[list(summary).index("asked") + 1 :]:
@@ -425,12 +425,14 @@ def archive(
     retry: Annotated[bool, typer.Option("--retry", help="Do recordings again that were bad or have changed.")] = False,
     export: Annotated[str | None, typer.Option(help="Write selections for each recording: raven or audacity.")] = None,
 ):
-    "Find one class's lines in an archive of recordings; goes on where it stopped."
+    "Find tonal lines, and whose they are, in any number of recordings; goes on where it stopped."
     from scorecam_denoise.archive import connect, denoise_archive
     from scorecam_denoise.overview import export_selections, write_overview
 
     if export not in (None, "raven", "audacity"):
         raise ScorecamError(f"--export {export}: expected raven or audacity")
+    if scheduler and workers is not None:
+        raise ScorecamError(f"--workers {workers} are this machine's, --scheduler has workers of its own: give one of the two")
     options = dict(label=label, threshold=parse_threshold(threshold), channel=channel, sensitivity_db=sensitivity_db, masks=masks)
     options |= {} if skip else {"first_pass": None}
     with connect(scheduler) if scheduler else nullcontext() as client:
@@ -805,7 +807,7 @@ def write_page(
         temporary.write_text(page, encoding="utf-8")
 
 # %% ../nbs/90_cli.ipynb #c55a9d55
-NOTEBOOKS = ("nbs/*.ipynb", "nbs/experiments/*.ipynb", "nbs/images/*.png", "data/*.json")
+NOTEBOOKS = ("nbs/*.ipynb", "nbs/clusters.md", "nbs/experiments/*.ipynb", "nbs/images/*.png", "data/*.json")
 
 # %% ../nbs/90_cli.ipynb #6350f814
 def notebook_files() -> dict[Path, Path]:  # where each belongs in a folder of the user's → the file

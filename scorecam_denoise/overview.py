@@ -2,9 +2,9 @@
 
 # %% auto #0
 __all__ = ['GREY', 'SHADES', 'about_archive', 'open_table', 'utc_of', 'condition', 'read_detections', 'recordings_by_day',
-           'export_selections', 'open_masks', 'average_seconds', 'as_averages', 'read_averages', 'seconds_of',
-           'span_of', 'step_for', 'average_over', 'date_axis', 'draw_averages', 'say', 'plot_averages', 'count_hours',
-           'draw_bars', 'draw_maps', 'plot_hours', 'picture_averages', 'overview_picture', 'write_overview']
+           'export_selections', 'open_masks', 'as_averages', 'read_averages', 'seconds_of', 'span_of', 'step_for',
+           'average_over', 'date_axis', 'draw_averages', 'say', 'plot_averages', 'count_hours', 'draw_bars',
+           'draw_maps', 'plot_hours', 'picture_averages', 'overview_picture', 'write_overview']
 
 # %% ../nbs/71_overview.ipynb #1be40ff5
 import json
@@ -29,7 +29,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 from PIL import Image
 
-from .archive import ArchiveSettings, COLUMNS, day_of, grid_of, read_summary, schema_of
+from .archive import KEYS, ArchiveSettings, COLUMNS, average_seconds, day_of, has_results, read_summary, schema_of
 from .classifiers import class_index
 from .core import ScorecamError, atomic_path
 from .datasets import write_audacity, write_raven
@@ -61,7 +61,7 @@ def open_table(
     if not folder.is_dir():
         raise ScorecamError(f"{out}: holds no {name} yet: they are written at the end of a run, so run `archive` again until it ends")
     schema = schema_of(name)
-    keys = partitioning(pa.schema([schema.field(key) for key in ("class", "day") if key in schema.names]), flavor="hive")
+    keys = partitioning(pa.schema([schema.field(key) for key in KEYS if key in schema.names]), flavor="hive")
     return dataset(folder, schema=schema, format="parquet", partitioning=keys)
 
 # %% ../nbs/71_overview.ipynb #fc5049f0
@@ -131,7 +131,7 @@ def recordings_by_day(
     most: int = 500,  # of those without a clock
 ) -> Iterator[tuple[list[str], dict]]:  # recordings, and start and end (UTC) of their detections
     "The recordings that are done, some at a time."
-    done = summary[summary["status"].isin(["done", "changed"])].sort_values(["utc", "recording"])
+    done = summary[has_results(summary)].sort_values(["utc", "recording"])
     ends = done["utc"] + pd.to_timedelta(done["seconds"], unit="s")
     for _, few in done[done["utc"].notna()].groupby(day_of(done["utc"])):
         yield few["recording"].tolist(), dict(start=few["utc"].min(), end=ends[few.index].max() + pd.Timedelta(seconds=1))
@@ -166,22 +166,17 @@ def export_selections(
 def open_masks(
     out: str | Path,  # an archive's results
     recording: str,  # its name
-) -> xr.Dataset:  # mask, [0, 1], over time (s from its start) and frequency (Hz); raises ScorecamError
+) -> xr.Dataset:  # mask, [0, 1], over time (s from its start; utc, where it is known) and frequency (Hz); raises ScorecamError
     "The mask of a recording, of which nothing is read yet."
     store, summary = Path(out) / "masks.zarr", read_summary(out)
     if not about_archive(out)[0].masks:
         raise ScorecamError(f"{out}: was done without masks: run `archive` into another folder with masks=True (--masks)")
-    if recording not in set(summary["recording"][summary["status"].isin(["done", "changed"])]):
+    if recording not in set(summary["recording"][has_results(summary)]):
         raise ScorecamError(f"{recording}: no recording that is done in {out}: expected a name out of its recordings.csv")
-    return xr.open_zarr(store, group=recording, consolidated=False)
-
-# %% ../nbs/71_overview.ipynb #4084db8d
-def average_seconds(
-    settings: ArchiveSettings,
-    config: SpectrogramConfig,
-) -> float:  # s
-    "How long one average is: a whole number of tiles' steps."
-    return grid_of(settings, config)[1] * config.seconds_per_frame
+    masks, begin = xr.open_zarr(store, group=recording, consolidated=False), summary.set_index("recording")["utc"][recording]
+    if pd.isna(begin):
+        return masks
+    return masks.assign_coords(utc=("time", begin.tz_localize(None).as_unit("ns") + pd.to_timedelta(masks["time"].values, unit="s")))
 
 # %% ../nbs/71_overview.ipynb #5b9ca128
 def as_averages(
@@ -220,7 +215,7 @@ def read_averages(
     rows = condition(start=start, end=end, recording=recording)
     if recording is None and start is None and end is None:
         rows = condition(start="1900-01-01")
-        if without := int((summary["utc"].isna() & summary["status"].isin(["done", "changed"])).sum()):
+        if without := int((summary["utc"].isna() & has_results(summary)).sum()):
             warnings.warn(f"{without} recordings have no clock and are left out: read each with recording=", stacklevel=2)
     table = open_table(out, "averages").to_table(filter=rows)
     return as_averages(table, about_archive(out), summary)
@@ -362,7 +357,7 @@ def count_hours(
     known = detections[detections["utc"].notna()]
     begins, ends = known["utc"], known["utc"]
     if summary is not None:
-        done = summary[summary["status"].isin(["done", "changed"]) & summary["utc"].notna()]
+        done = summary[has_results(summary) & summary["utc"].notna()]
         begins, ends = done["utc"], done["utc"] + pd.to_timedelta(done["seconds"], unit="s") - pd.Timedelta("1ms")
     if begins.empty:
         return pd.DataFrame(index=pd.DatetimeIndex([], tz="UTC"))
@@ -448,7 +443,7 @@ def picture_averages(
 
     figure, axes = new_figure(rows=2, width=9, height=2.6)
     about, summary = about_archive(out), read_summary(out)
-    done = summary[summary["status"].isin(["done", "changed"]) & summary["utc"].notna()]
+    done = summary[has_results(summary) & summary["utc"].notna()]
     if done.empty:
         return say(figure, axes, "no averages of a recording with a clock")
     begins = done["utc"].astype("int64") / 1e9

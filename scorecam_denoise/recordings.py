@@ -31,7 +31,7 @@ DATE_AND_TIME = re.compile(
     r"(?<!\d)(?P<year>(?:19[89]|20\d)\d)(?P<dash>[-_:]?)(?P<month>\d\d)(?P=dash)(?P<day>\d\d)[T_$ -]*"
     r"(?P<hour>\d\d)(?P<colon>[-_:]?)(?P<minute>\d\d)(?P=colon)(?P<second>\d\d)"
     r"(?:(?:[.,](?P<fraction>\d{1,9})|_(?P<part>\d{3}|\d{6}))(?![0-9A-Y]))?"
-    r"(?P<zone>Z|[+-](?:0\d|1[0-4]):?(?:00|15|30|45))?(?!\d)",
+    r"(?P<zone>Z|(?:\+|-(?=\d\d:)|(?<=T\d{6})-|(?<=:\d\d)-)(?:0\d|1[0-4]):?(?:00|15|30|45))?(?!\d)",
     re.IGNORECASE,
 )
 

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -17,12 +18,13 @@ import xarray as xr
 from archives import SETTINGS, content, finish, recordings, start, undisturbed, units_done, wait_for
 from machines import CONFIG, denoiser, sound, trained
 
-from scorecam_denoise.archive import ArchiveSettings, check_workers, connect, denoise_archive, grid_of, read_summary, write_partitions
+from scorecam_denoise.archive import ArchiveSettings, check_threads, connect, denoise_archive, finish_recording, grid_of, plan_archive, read_summary, write_partitions
 from scorecam_denoise.core import ScorecamError
 from scorecam_denoise.denoiser import ScoreCAMDenoiser
+from scorecam_denoise.overview import open_masks
 from scorecam_denoise.spectrogram import audio_info, n_frames, resampled_length, write_audio
 from scorecam_denoise.stretches import line_strength, measure_stretch, read_levels, stretch_averages, stretch_points
-from scorecam_denoise.tracks import find_tracks
+from scorecam_denoise.tracks import describe, find_tracks, follow, significance
 
 
 def run(source, out, **options):
@@ -79,8 +81,16 @@ def test_points_of_stretches_give_the_tracks_of_the_whole(recording):
     time = np.arange(400) * CONFIG.seconds_per_frame
     expected = find_tracks(whole.kept[:, :400], whole.level[:, :400], frequency=CONFIG.frequencies, time=time)
     assert len(expected) >= 3
-    points = [stretch_points(measure_stretch(denoiser(), recording, *bounds), CONFIG) for bounds in ((0, 90), (90, 400))]
-    assert sum(map(len, points)) == len(stretch_points(whole, CONFIG))
+    going, ended = None, []
+    for bounds in ((0, 90), (90, 91), (91, 400)):
+        tracks = follow(stretch_points(measure_stretch(denoiser(), recording, *bounds), CONFIG), before=going, max_gap=round(1 / CONFIG.seconds_per_frame))
+        over = tracks["last"] < bounds[1] - 1 - round(1 / CONFIG.seconds_per_frame)
+        ended.append(tracks[over])
+        going = tracks[~over]
+    tracks = pd.concat([*ended, going])
+    lasting = tracks[(tracks["last"] - tracks["first"] + 1 >= 2 / CONFIG.seconds_per_frame) & (significance(tracks) >= 5.5)]
+    found = describe(lasting, bin_hz=CONFIG.bin_hz, seconds_per_frame=CONFIG.seconds_per_frame).sort_values(["start", "frequency"], ignore_index=True)
+    pd.testing.assert_frame_equal(found, expected.drop(columns="label"), rtol=1e-3, atol=1e-2)
 
 
 def test_one_class_can_be_asked_for(recording):
@@ -151,7 +161,7 @@ def test_a_track_has_the_same_frequency_in_any_units(results, tmp_path):
 
 def test_masks_are_read_by_xarray(results):
     name = sorted(recordings().iterdir())[0].name
-    stored = xr.open_zarr(results / "masks.zarr", group=name, consolidated=False)
+    stored = open_masks(results, name)
     info = audio_info(recordings() / name)
     frames = n_frames(info.samples, CONFIG)
     assert stored["mask"].dims == ("time", "frequency") and stored["mask"].shape == (frames, 64)
@@ -233,6 +243,46 @@ def test_a_file_that_may_not_grow_stops_the_run_with_one_line(tmp_path):
     status, line = finish(start(tmp_path / "out", size=3000, workers=0))
     assert status == 2 and line.startswith("error: ") and "what is done is kept" in line
     rerun_is_whole(tmp_path / "out")
+
+
+def test_what_has_no_unit_missing_is_finished_and_nothing_else(tmp_path):
+    "A process that died while it removed units of a recording that is whole leaves that as it is."
+    run(recordings(), tmp_path / "out")
+    before, name = content(tmp_path / "out"), sorted(recordings().iterdir())[0].name
+    config = ScoreCAMDenoiser.load(trained() / "model").config_
+    about = dict(out=tmp_path / "out", model=str(trained() / "model"), identity=json.loads((tmp_path / "out" / "archive.json").read_text())["model"], settings=ArchiveSettings(**SETTINGS))
+    plan = plan_archive(recordings(), config, retry=False, show_progress=False, **about)
+    job = plan.set_index("recording")["job"][name]
+    assert finish_recording(job) == "" and content(tmp_path / "out") == before
+    job.part.unlink()
+    with pytest.raises(ScorecamError, match="units of .* are missing: see that all workers have the same folder there"):
+        finish_recording(job)
+
+
+def test_what_a_user_keeps_there_stays(tmp_path):
+    (tmp_path / "out" / ".Trash-1000").mkdir(parents=True)
+    (tmp_path / "out" / ".Trash-1000" / "thesis.txt").write_text("mine")
+    run(recordings(), tmp_path / "out")
+    assert (tmp_path / "out" / ".Trash-1000" / "thesis.txt").read_text() == "mine"
+
+
+def test_a_script_without_a_guard_is_told(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(f"from scorecam_denoise.archive import denoise_archive\ndenoise_archive({str(trained() / 'model')!r}, {str(recordings())!r}, 'out', workers=1)\n")
+    done = subprocess.run([sys.executable, script], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1 and done.stderr.strip().splitlines()[-1].endswith("with workers=0") and "__main__" in done.stderr.strip().splitlines()[-1]
+
+
+def test_ctrl_c_ends_a_run_with_one_line(tmp_path):
+    command = [str(Path(sys.executable).parent / "scorecam-denoise"), "archive", trained() / "model", recordings(), "--out", tmp_path / "out", "--workers", "1"]
+    process = subprocess.Popen([*map(str, command)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    while not (tmp_path / "out" / "recordings.csv").exists():
+        assert process.poll() is None
+        time.sleep(0.05)
+    time.sleep(6)
+    os.killpg(process.pid, signal.SIGINT)
+    error = process.communicate(timeout=60)[1]
+    assert process.returncode in (0, 2) and error.count("\n") <= 1 and (process.returncode == 0 or error.startswith("error: interrupted"))
 
 
 @pytest.fixture
@@ -338,6 +388,46 @@ def test_bad_files_are_tried_again_on_demand(spoilt, tmp_path):
     assert run(spoilt, tmp_path / "out", retry=True).set_index("recording").loc["cut.wav", "status"] == "done"
 
 
+def test_a_rerun_leaves_bad_ones_as_they_are_listed(spoilt, tmp_path):
+    run(spoilt, tmp_path / "out")
+    before = content(tmp_path / "out")
+    run(spoilt, tmp_path / "out")
+    assert content(tmp_path / "out") == before
+    summary = read_summary(tmp_path / "out").set_index("recording")
+    assert summary.loc["good.wav", ["fan", "pump"]].sum() == (detections(tmp_path / "out")["recording"] == "good.wav").sum() and summary["pump"].sum() > 0
+    assert not (tmp_path / "out" / "masks.zarr" / "silent.wav").exists()
+
+
+def test_another_sound_of_the_same_length_is_not_taken_for_done(spoilt, tmp_path):
+    run(spoilt, tmp_path / "out")
+    soundfile.write(spoilt / "good.wav", sound("fan", 66, seconds=12), 2000)
+    assert run(spoilt, tmp_path / "out").set_index("recording").loc["good.wav", "status"] == "changed"
+
+
+def test_another_channel_is_not_taken_for_done(tmp_path):
+    both = np.stack([sound("pump", 67, seconds=12), sound("fan", 67, seconds=12)], axis=1)
+    soundfile.write(tmp_path / "both.wav", both, 2000)
+    for channel, status in ((0, "done"), (1, "changed")):
+        (tmp_path / "list.csv").write_text(f"path,channel\nboth.wav,{channel}\n")
+        assert run(tmp_path / "list.csv", tmp_path / "out")["status"].tolist() == [status]
+
+
+def test_recordings_that_go_away_stop_the_run_and_are_not_bad(tmp_path, monkeypatch):
+    source = tmp_path / "sounds"
+    shutil.copytree(recordings(), source)
+
+    def gone(denoiser, info, *_, **__):
+        shutil.rmtree(source, ignore_errors=True)
+        raise ScorecamError(f"{info.path}: cannot be read")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("scorecam_denoise.archive.measure_stretch", gone)
+        with pytest.raises(ScorecamError, match="No such file.*what is done is kept"):
+            run(source, tmp_path / "out")
+    shutil.copytree(recordings(), source)
+    assert (run(source, tmp_path / "out")["status"] == "done").all()
+
+
 def test_a_file_that_changes_is_pointed_out(spoilt, tmp_path):
     run(spoilt, tmp_path / "out")
     soundfile.write(spoilt / "good.wav", sound("pump", 65, seconds=14), 2000)
@@ -422,11 +512,9 @@ def test_a_scheduler_that_is_not_there_is_told():
 
 
 def test_workers_of_several_threads_are_refused():
-    from distributed import Client, LocalCluster
-
-    with LocalCluster(n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None) as cluster, Client(cluster) as client:
-        with pytest.raises(ScorecamError, match="2 threads"):
-            check_workers(client)
+    check_threads({"tcp://a:1": 1, "tcp://b:1": 1})
+    with pytest.raises(ScorecamError, match="tcp://b:1 has 2 threads"):
+        check_threads({"tcp://a:1": 1, "tcp://b:1": 2})
 
 
 def test_a_scheduler_without_workers_is_told():

@@ -162,12 +162,12 @@ def test_archive_reports_bad_files_at_the_end(tmp_path, capsys):
     shutil.copy(trained() / "unknown.wav", tmp_path / "sounds")
     assert run("archive", trained() / "model", tmp_path / "sounds", "--out", tmp_path / "out", "--workers", "0") == 1
     said, error = capsys.readouterr()
-    assert "1 of 2 recordings" in said and "1 of 2 files" in error and "notes.wav: not readable as audio" in error
+    assert "1 of 2 recordings" in said and re.search(r"\n  pump: \d{1,2} detections\n", said) and "1 of 2 files" in error and "notes.wav: not readable as audio" in error
 
 
 @pytest.mark.parametrize("options, words", [
     (["--export", "excel"], "expected raven or audacity"), (["--label", "whale"], "whale"), (["--threshold", "7"], "outside"),
-    (["--sensitivity-db", "5"], "sensitivity_db"),
+    (["--sensitivity-db", "5"], "sensitivity_db"), (["--scheduler", "tcp://127.0.0.1:1"], "give one of the two"),
 ])  # fmt: skip
 def test_archive_refuses_before_it_begins(options, words, tmp_path, capsys):
     assert run("archive", trained() / "model", trained() / "machines", "--out", tmp_path / "out", "--workers", "0", *options) == 2
