@@ -10,7 +10,7 @@ root = Path(__file__).parent
 parser = ConfigParser(delimiters=["="])
 parser.read(root / "settings.ini", encoding="utf-8")
 settings = parser["DEFAULT"]
-NOTEBOOKS = ["nbs/*.ipynb", "nbs/experiments/*.ipynb", "nbs/images/*.png", "data/*.json"]  # as in nbs/90_cli.ipynb
+NOTEBOOKS = ["nbs/*.ipynb", "nbs/clusters.md", "nbs/experiments/*.ipynb", "nbs/images/*.png", "data/*.json"]  # as in nbs/90_cli.ipynb
 
 
 class BuildWithNotebooks(build_py):

@@ -8,7 +8,7 @@ __all__ = ['GUARD', 'FORMAT', 'SUMMARY', 'TIMED', 'COLUMNS', 'KEYS', 'ArchiveSet
            'check_guard', 'crew', 'connect', 'only_run', 'check_same', 'sweep', 'read_part', 'read_summary',
            'has_results', 'plan_recording', 'warn_of_clocks', 'plan_archive', 'queue_of', 'do_jobs', 'write_partitions',
            'day_of', 'part_rows', 'schema_of', 'collect', 'write_summary', 'settings_of', 'check_extra', 'model_of',
-           'denoise_archive']
+           'update_archive', 'denoise_archive']
 
 # %% ../nbs/70_archive.ipynb #206c9748
 import json
@@ -516,8 +516,8 @@ def check_same(
 ) -> None:  # raises ScorecamError where the folder holds results of something else
     "Writes down what an archive is done with, or compares it with what it was done with before."
     path = out / "archive.json"
-    if not path.exists():
-        if others := [each.name for each in out.iterdir() if not each.name.startswith(".")]:
+    if not any(out.glob("parts/*/*")):
+        if not path.exists() and (others := [each.name for each in out.iterdir() if not each.name.startswith(".")]):
             raise ScorecamError(f"{out} holds {others[0]}, but no archive.json: choose an empty folder, or one that `archive` has written")
         with atomic_path(path) as temporary:
             temporary.write_text(json.dumps(about, indent=1), encoding="utf-8")
@@ -832,6 +832,33 @@ def model_of(
         return model, out.absolute() / "model"
     return ScoreCAMDenoiser.load(model), Path(model).absolute()
 
+# %% ../nbs/70_archive.ipynb #507c1195
+def update_archive(
+    source: str | Path,  # a folder, a glob pattern or a CSV of recordings
+    denoiser: ScoreCAMDenoiser,  # fitted
+    *,
+    client,  # distributed.Client, or None
+    workers: int | None,  # see `crew`
+    retry: bool,  # do recordings again that were bad or have changed
+    show_progress: bool,
+    **about,  # out, model, identity, settings
+) -> pd.DataFrame:  # the summary, see `read_summary`
+    "Does what is missing, and puts together what is there."
+    out, config, classes = about["out"], denoiser.config_, [str(label) for label in denoiser.classes_]
+    plan = plan_archive(source, config, retry=retry, show_progress=show_progress, **about)
+    waiting = plan["status"] == "waiting"
+    sweep(out, {job.units for job in plan["job"][waiting]})
+    write_summary(out, plan, classes)
+    with crew(client, workers, most=sum(len(units_of(job, config)) for job in plan["job"][waiting])) as hands:
+        bad = do_jobs(plan, config, hands, show_progress=show_progress)
+    plan["reason"] = [bad.get(name, reason) for name, reason in zip(plan["recording"], plan["reason"])]
+    plan.loc[waiting, "status"] = ["bad" if name in bad else "done" for name in plan["recording"][waiting]]
+    sweep(out, set())
+    for name in bad:
+        shutil.rmtree(out / "masks.zarr" / name, ignore_errors=True)
+    collect(out, plan, denoiser, about["settings"])
+    return write_summary(out, plan, classes)
+
 # %% ../nbs/70_archive.ipynb #bf830aa4
 def denoise_archive(
     model,  # a saved model's folder, or a fitted ScoreCAMDenoiser
@@ -849,31 +876,19 @@ def denoise_archive(
     if workers == 0:
         one_thread()
     out = Path(out).absolute()
+    if out.exists() and not out.is_dir():
+        raise ScorecamError(f"{out} is a file: name a folder for the results")
     denoiser, folder = model_of(model, out)
-    chosen = settings_of(denoiser, settings)
+    chosen, who = settings_of(denoiser, settings), identity(denoiser)
     check_extra(["pyarrow", "filelock", *["zarr"] * chosen.masks])
-    classes = [str(label) for label in denoiser.classes_]
-    about = dict(format=FORMAT, version=__version__, model=identity(denoiser), settings=asdict(chosen), classes=classes)
-    about["config"] = json.loads(denoiser.config_.to_json())
+    about = dict(format=FORMAT, version=__version__, model=who, settings=asdict(chosen), classes=[str(label) for label in denoiser.classes_])
     try:
         out.mkdir(parents=True, exist_ok=True)
         with only_run(out):
-            check_same(out, about)
+            check_same(out, about | dict(config=json.loads(denoiser.config_.to_json())))
             if model is denoiser and not folder.exists():
                 denoiser.save(folder)
-            jobs = dict(out=out, model=str(folder), identity=about["model"], settings=chosen)
-            plan = plan_archive(source, denoiser.config_, retry=retry, show_progress=show_progress, **jobs)
-            waiting = plan["status"] == "waiting"
-            sweep(out, {job.units for job in plan["job"][waiting]})
-            write_summary(out, plan, classes)
-            with crew(client, workers, most=sum(len(units_of(job, denoiser.config_)) for job in plan["job"][waiting])) as hands:
-                bad = do_jobs(plan, denoiser.config_, hands, show_progress=show_progress)
-            plan["reason"] = [bad.get(name, reason) for name, reason in zip(plan["recording"], plan["reason"])]
-            plan.loc[waiting, "status"] = ["bad" if name in bad else "done" for name in plan["recording"][waiting]]
-            sweep(out, set())
-            for name in bad:
-                shutil.rmtree(out / "masks.zarr" / name, ignore_errors=True)
-            collect(out, plan, denoiser, chosen)
-            return write_summary(out, plan, classes)
+            where = dict(out=out, model=str(folder), identity=who, settings=chosen)
+            return update_archive(source, denoiser, client=client, workers=workers, retry=retry, show_progress=show_progress, **where)
     except OSError as error:
         raise ScorecamError(f"{error.filename or out}: {error.strerror or error}: what is done is kept, mend it and run again") from error

@@ -17,7 +17,7 @@ from scorecam_denoise.spectrogram import (
     AudioInfo, SpectrogramConfig, add_tiles, level_db, n_frames, read_pieces, resample_blocks, resampled_length, running_median, spectrogram_image,
     stft_frames, tile, tile_starts,
 )  # fmt: skip
-from .tracks import line_points
+from .tracks import SCATTER_DB, line_points
 
 # %% ../nbs/55_stretches.ipynb #a053ed05
 def read_resampled(
@@ -82,12 +82,12 @@ def line_strength(
     parts: tuple = (1, 2, 4, 8),  # of the time that the mean is taken over
 ) -> np.ndarray:  # float (n,), standard deviations
     "How far the strongest steady line of each tile stands out of the noise."
-    scatter_db, strongest = 10 / np.log(10) * np.pi / np.sqrt(6), np.zeros(len(level))
+    strongest = np.zeros(len(level))
     for count in (count for count in parts if count <= level.shape[2]):
         weak, frames = np.flatnonzero(strongest < enough), level.shape[2] // count
         mean = level[weak, :, : count * frames].reshape(len(weak), level.shape[1], count, frames).mean(axis=3)
         excess = (mean - running_median(mean, median_bins)).max(axis=(1, 2), initial=0)
-        strongest[weak] = np.maximum(strongest[weak], excess * np.sqrt(frames) / scatter_db)
+        strongest[weak] = np.maximum(strongest[weak], excess * np.sqrt(frames) / SCATTER_DB)
     return strongest
 
 # %% ../nbs/55_stretches.ipynb #ce53b4f8
@@ -138,9 +138,12 @@ def measure_stretch(
     frames = n_frames(resampled_length(info.samples, info.rate, config.sample_rate), config)
     starts = tile_starts(frames, config)
     starts = starts[(starts < stop + reach) & (starts + config.n_time > first - reach)]
-    begin, end = (f(edge, np.clip(inner, 0, frames)) for f, edge, inner in ((min, starts[0], first - margin), (max, min(frames, starts[-1] + config.n_time), stop + margin)))
+    begin = min(starts[0], max(0, first - margin))
+    end = min(frames, max(starts[-1] + config.n_time, stop + margin))
     level, image = read_levels(info, config, begin, end, channel=channel)
-    lined = np.full(len(starts), True) if first_pass is None else line_strength(tile(level, config, starts - begin)[0][..., 0], enough=first_pass) >= first_pass
+    lined = np.full(len(starts), True)
+    if first_pass is not None:
+        lined = line_strength(tile(level, config, starts - begin)[0][..., 0], enough=first_pass) >= first_pass
     own = (starts < stop) & (starts + config.n_time > first)
     masks, shares = mask_tiles(denoiser, image, starts[lined] - begin, own[lined], label=label, reach=reach)
     heard = np.concatenate([masks, np.broadcast_to(shares[..., None], (*shares.shape, config.n_time))], axis=1)
@@ -150,8 +153,9 @@ def measure_stretch(
     columns = slice(max(0, first - margin) - begin, min(frames, stop + margin) - begin)
     mask, shares, seen = mean[: config.n_frequency, columns], mean[config.n_frequency :, columns].T, total[-1, columns] > 0
     whose = shares.argmax(axis=1) if label is None else np.full(len(shares), class_index(denoiser.classes_, label))
+    kept = (mask >= thresholds(denoiser, threshold)[whose]) & seen
     return Stretch(
-        first, stop, begin + columns.start, level[:, columns] - np.float32(sensitivity_db or 0), mask, (mask >= thresholds(denoiser, threshold)[whose]) & seen, shares,
+        first, stop, begin + columns.start, level[:, columns] - np.float32(sensitivity_db or 0), mask, kept, shares,
         tiles=int(own.sum()), asked=int((own & lined).sum()), silent=bool(level.max() <= -199),
     )  # fmt: skip
 

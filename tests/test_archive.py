@@ -250,7 +250,8 @@ def test_what_has_no_unit_missing_is_finished_and_nothing_else(tmp_path):
     run(recordings(), tmp_path / "out")
     before, name = content(tmp_path / "out"), sorted(recordings().iterdir())[0].name
     config = ScoreCAMDenoiser.load(trained() / "model").config_
-    about = dict(out=tmp_path / "out", model=str(trained() / "model"), identity=json.loads((tmp_path / "out" / "archive.json").read_text())["model"], settings=ArchiveSettings(**SETTINGS))
+    who = json.loads((tmp_path / "out" / "archive.json").read_text())["model"]
+    about = dict(out=tmp_path / "out", model=str(trained() / "model"), identity=who, settings=ArchiveSettings(**SETTINGS))
     plan = plan_archive(recordings(), config, retry=False, show_progress=False, **about)
     job = plan.set_index("recording")["job"][name]
     assert finish_recording(job) == "" and content(tmp_path / "out") == before
@@ -486,6 +487,12 @@ def test_an_empty_folder_is_told(tmp_path):
     (tmp_path / "sounds").mkdir()
     with pytest.raises(ScorecamError, match="sounds"):
         run(tmp_path / "sounds", tmp_path / "out")
+
+
+def test_a_run_that_found_nothing_claims_no_folder(tmp_path):
+    with pytest.raises(ScorecamError, match="nowhere"):
+        run(tmp_path / "nowhere", tmp_path / "out", channel=3)
+    assert (run(recordings(), tmp_path / "out")["status"] == "done").all()
 
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path):
