@@ -2,8 +2,8 @@
 
 # %% auto #0
 __all__ = ['GUARD', 'FORMAT', 'SUMMARY', 'TIMED', 'COLUMNS', 'KEYS', 'ArchiveSettings', 'grid_of', 'average_seconds', 'identity',
-           'part_of', 'version_of', 'Job', 'write_arrays', 'one_thread', 'worker_model', 'measure_unit', 'do_unit',
-           'create_masks', 'write_mask', 'follow_units', 'detections_of', 'units_of', 'stored_units',
+           'part_of', 'version_of', 'Job', 'write_arrays', 'one_thread', 'worker_model', 'measure_unit', 'try_unit',
+           'do_unit', 'create_masks', 'write_mask', 'follow_units', 'detections_of', 'units_of', 'stored_units',
            'finish_recording', 'do_recording', 'check_threads', 'wait_for_one', 'perform_on', 'perform', 'deaf',
            'check_guard', 'crew', 'connect', 'only_run', 'check_same', 'sweep', 'read_part', 'read_summary',
            'has_results', 'plan_recording', 'warn_of_clocks', 'plan_archive', 'queue_of', 'do_jobs', 'write_partitions',
@@ -43,7 +43,7 @@ from .classifiers import class_index
 from .core import ScorecamError, atomic_path, progress
 from .denoiser import ScoreCAMDenoiser, check_share
 from .recordings import check_clocks, list_recordings, read_infos
-from .spectrogram import AudioInfo, SpectrogramConfig, n_frames, resampled_length
+from .spectrogram import AudioInfo, SpectrogramConfig, check_sensitivity, frames_in
 from .stretches import measure_stretch, stretch_averages, stretch_points
 from .tracks import describe, follow, significance
 
@@ -73,8 +73,7 @@ class ArchiveSettings:
                 raise ScorecamError(f"{name}={value!r}: expected a number of at least {low}")
         if self.threshold is not None:
             check_share(self.threshold)
-        if self.sensitivity_db is not None and not -400 < self.sensitivity_db < 0:
-            raise ScorecamError(f"sensitivity_db={self.sensitivity_db}: expected dB re 1 V/uPa, below 0, such as -176")
+        check_sensitivity(self.sensitivity_db)
 
 # %% ../nbs/70_archive.ipynb #0aa090a8
 def grid_of(
@@ -198,18 +197,26 @@ def measure_unit(
     return arrays | dict(averages=averages, stop=job.stop, tiles=stretch.tiles, asked=stretch.asked, silent=stretch.silent)
 
 # %% ../nbs/70_archive.ipynb #62de9b63
+def try_unit(
+    job: Job,
+) -> tuple[dict, str]:  # of `measure_unit`, and what is wrong with the recording
+    "Does the work of a unit, if the recording lets it."
+    worker_model(job.model, job.identity)
+    try:
+        return measure_unit(job), ""
+    except ScorecamError as error:
+        job.info.path.stat()  # a disk that is not there is no fault of the recording
+        return {}, str(error)
+
+# %% ../nbs/70_archive.ipynb #535bfd42
 def do_unit(
     job: Job,
 ) -> str:  # what is wrong with the recording, "" where nothing is
     "Does a unit and writes it down."
-    worker_model(job.model, job.identity)
-    try:
-        arrays = measure_unit(job)
-    except ScorecamError as error:
-        job.info.path.stat()  # a disk that is not there is no fault of the recording
-        return str(error)
-    write_arrays(job.unit, arrays)
-    return ""
+    arrays, reason = try_unit(job)
+    if not reason:
+        write_arrays(job.unit, arrays)
+    return reason
 
 # %% ../nbs/70_archive.ipynb #03a338f3
 def create_masks(
@@ -327,13 +334,8 @@ def do_recording(
     job: Job,  # of a whole recording
 ) -> str:  # what is wrong with the recording, "" where nothing is
     "Does a short recording."
-    worker_model(job.model, job.identity)
-    try:
-        units = [measure_unit(job)]
-    except ScorecamError as error:
-        job.info.path.stat()
-        return str(error)
-    return finish_recording(job, units)
+    arrays, reason = try_unit(job)
+    return reason or finish_recording(job, [arrays])
 
 # %% ../nbs/70_archive.ipynb #8522dadc
 def check_threads(
@@ -584,18 +586,17 @@ def plan_recording(
     *,
     retry: bool,  # do it again where it has changed
     **about,  # out, model, identity, settings
-) -> tuple:  # status, reason, Job or None
+) -> tuple:  # status, reason, Job or None, and what it has of results, see `read_part`
     "A recording as a job, and how far it is."
     if row.reason:
-        return "bad", row.reason, None
+        return "bad", row.reason, None, {}
     info = AudioInfo(Path(row.path), int(row.rate), int(row.channels), int(row.samples), "")
-    frames = n_frames(resampled_length(info.samples, info.rate, config.sample_rate), config)
-    job = Job(row.recording, info, int(row.channel), version=version_of(info.path, int(row.channel)), stop=frames, **about)
+    job = Job(row.recording, info, int(row.channel), version=version_of(info.path, int(row.channel)), stop=frames_in(info, config), **about)
     part = read_part(job.part)
     if part and part["version"] != job.version:
         reason = "has changed since it was done, or another channel is wanted: retry (--retry) does it again"
-        return ("waiting", "", job) if retry else ("changed", reason, None)
-    return "done" if part else "waiting", "", job
+        return ("waiting", "", job, {}) if retry else ("changed", reason, None, part)
+    return "done" if part else "waiting", "", job, part
 
 # %% ../nbs/70_archive.ipynb #d656af8a
 def warn_of_clocks(
@@ -617,7 +618,7 @@ def plan_archive(
     retry: bool,  # recordings that were bad, or have changed
     show_progress: bool,
     **about,  # out, model, identity, settings
-) -> pd.DataFrame:  # recording, utc, seconds, rate, channel, status, reason, job (None where there is nothing to do)
+) -> pd.DataFrame:  # recording, utc, seconds, rate, channel, status, reason, job (None where there is nothing to do), part (see `read_part`)
     "The recordings of an archive and what is to be done with each."
     listed = list_recordings(source, channel=about["settings"].channel, show_progress=show_progress)
     before = read_summary(about["out"])
@@ -625,10 +626,12 @@ def plan_archive(
     infos = read_infos(listed[~listed["recording"].isin(skipped["recording"])], config, show_progress=show_progress)
     warn_of_clocks(infos)
     plans = [plan_recording(row, config, retry=retry, **about) for row in progress(infos.itertuples(), desc="planning", total=len(infos), disable=not show_progress)]
-    known = infos.assign(**dict(zip(("status", "reason", "job"), zip(*plans) if plans else ([], [], []))))
+    known = infos.assign(**dict(zip(("status", "reason", "job", "part"), zip(*plans) if plans else ([], [], [], []))))
     gone = before[has_results(before) & ~before["recording"].isin(listed["recording"])]
-    columns = ["recording", "utc", "seconds", "rate", "channel", "status", "reason", "job"]
-    parts = [part.reindex(columns=columns) for part in (known, skipped, gone.assign(status="done", reason="")) if len(part)]
+    gone = gone.assign(status="done", reason="", part=[read_part(part_of(about["out"], name)) for name in gone["recording"]])
+    skipped = skipped.assign(part=[{}] * len(skipped))
+    columns = ["recording", "utc", "seconds", "rate", "channel", "status", "reason", "job", "part"]
+    parts = [part.reindex(columns=columns) for part in (known, skipped, gone) if len(part)]
     table = pd.concat(parts).sort_values("recording", ignore_index=True)
     return table.assign(job=table["job"].astype(object).where(table["job"].notna(), None))
 
@@ -787,9 +790,9 @@ def write_summary(
     classes: list[str],
 ) -> pd.DataFrame:  # see `read_summary`
     "Writes recordings.csv."
-    parts = [read_part(part_of(out, name)) if there else {} for name, there in zip(plan["recording"], has_results(plan))]
+    parts = [part if there else {} for part, there in zip(plan["part"], has_results(plan))]
     whole = {name: plan[name].astype("Int64") for name in ("rate", "channel")}
-    table = plan.drop(columns="job").assign(asked=[part.get("asked") for part in parts], **whole)
+    table = plan.drop(columns=["job", "part"]).assign(asked=[part.get("asked") for part in parts], **whole)
     for number, label in enumerate(classes):
         table[label] = pd.array([part["detections"][number] if part else None for part in parts], "Int64")
     text = table.assign(utc=table["utc"].dt.strftime("%Y-%m-%dT%H:%M:%S.%fZ"))
@@ -853,6 +856,7 @@ def update_archive(
         bad = do_jobs(plan, config, hands, show_progress=show_progress)
     plan["reason"] = [bad.get(name, reason) for name, reason in zip(plan["recording"], plan["reason"])]
     plan.loc[waiting, "status"] = ["bad" if name in bad else "done" for name in plan["recording"][waiting]]
+    plan["part"] = [read_part(job.part) if new else part for job, part, new in zip(plan["job"], plan["part"], waiting)]
     sweep(out, set())
     for name in bad:
         shutil.rmtree(out / "masks.zarr" / name, ignore_errors=True)

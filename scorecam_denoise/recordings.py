@@ -23,7 +23,7 @@ import soundfile
 from .core import ScorecamError, progress, silent_stderr
 from .datasets import SOUND_ENDINGS, files_in
 from scorecam_denoise.spectrogram import (
-    AudioInfo, SpectrogramConfig, audio_info, check_rate, choose_channel, n_frames, resampled_length,
+    AudioInfo, SpectrogramConfig, audio_info, check_rate, choose_channel, frames_in,
 )
 
 # %% ../nbs/61_recordings.ipynb #c7ee750e
@@ -272,7 +272,7 @@ def usable_info(
         info = audio_info(path)
         channel = choose_channel(info, channel)
         check_rate(info, config)
-        n_frames(resampled_length(info.samples, info.rate, config.sample_rate), config)
+        frames_in(info, config)
     except ScorecamError as error:
         return info, channel, str(error).removeprefix(f"{path}: ")
     except OSError as error:

@@ -4,13 +4,14 @@
 __all__ = ['SONG_CONFIGS', 'frame_rules', 'broken_rules', 'cast_field', 'SpectrogramConfig', 'config_from_json', 'AudioInfo',
            'ends_early', 'has_length', 'count_samples', 'audio_info', 'choose_channel', 'read_pieces', 'read_blocks',
            'read_audio', 'mirrored', 'cut', 'resampled_length', 'resample_blocks', 'resample', 'n_frames', 'hann',
-           'stft_frames', 'stft_blocks', 'stft', 'bin_power', 'level_db', 'local_sum', 'mean_noise_db', 'background_db',
-           'whitened_db', 'as_image', 'spectrogram_image', 'band_image', 'tile_starts', 'tile', 'add_tiles', 'untile',
-           'spread_mask', 'overlap_blocks', 'synthesis_blocks', 'invert_blocks', 'invert', 'Block', 'check_rate',
-           'iter_blocks', 'merge_blocks', 'write_audio', 'broken_mel_rules', 'MelConfig', 'mel_edges', 'mel_weights',
-           'mel_power', 'power_image', 'mel_image', 'spread_mel_mask', 'mel_sound', 'broken_song_rules', 'SongConfig',
-           'triangles', 'song_grid', 'song_power', 'draw_song', 'clip_image', 'song_sound', 'any_config',
-           'running_median', 'split_window_detector', 'detector_grid']
+           'stft_frames', 'stft_blocks', 'stft', 'bin_power', 'check_sensitivity', 'level_db', 'local_sum',
+           'mean_noise_db', 'background_db', 'whitened_db', 'as_image', 'spectrogram_image', 'band_image',
+           'tile_starts', 'tile', 'add_tiles', 'untile', 'spread_mask', 'overlap_blocks', 'synthesis_blocks',
+           'invert_blocks', 'invert', 'Block', 'frames_in', 'check_rate', 'iter_blocks', 'merge_blocks', 'write_audio',
+           'broken_mel_rules', 'MelConfig', 'mel_edges', 'mel_weights', 'mel_power', 'power_image', 'mel_image',
+           'spread_mel_mask', 'mel_sound', 'broken_song_rules', 'SongConfig', 'triangles', 'song_grid', 'song_power',
+           'draw_song', 'clip_image', 'song_sound', 'any_config', 'running_median', 'split_window_detector',
+           'detector_grid']
 
 # %% ../nbs/10_spectrogram.ipynb #4aa9c0d2
 import json
@@ -431,6 +432,14 @@ def bin_power(
     return (part.real**2 + part.imag**2) * np.float32(scale) + np.float32(1e-20)
 
 # %% ../nbs/10_spectrogram.ipynb #cb91251d
+def check_sensitivity(
+    sensitivity_db: float | None,  # dB re 1 V/uPa at full scale, such as -176; None: not known
+) -> None:  # raises ScorecamError
+    "Whether a hydrophone's sensitivity can be one."
+    if sensitivity_db is not None and not -400 < sensitivity_db < 0:
+        raise ScorecamError(f"sensitivity_db={sensitivity_db}: expected dB re 1 V/uPa, below 0, such as -176")
+
+# %% ../nbs/10_spectrogram.ipynb #5873cd2a
 def level_db(
     spectrum: np.ndarray,  # complex (n_fft // 2 + 1, frames)
     config: SpectrogramConfig,
@@ -438,8 +447,7 @@ def level_db(
     sensitivity_db: float | None = None,  # dB re 1 V/uPa at full scale, such as -176
 ) -> np.ndarray:  # float32 (n_frequency, frames), dB re full scale, or re 1 uPa with a sensitivity
     "The level in each bin of the band, before any whitening."
-    if sensitivity_db is not None and not -400 < sensitivity_db < 0:
-        raise ScorecamError(f"sensitivity_db={sensitivity_db}: expected dB re 1 V/uPa, below 0, such as -176")
+    check_sensitivity(sensitivity_db)
     power = bin_power(spectrum, config, config.first_bin, config.first_bin + config.n_frequency)
     return 10 * np.log10(power) - np.float32(sensitivity_db or 0)
 
@@ -647,6 +655,14 @@ class Block:
     start: int  # its first frame
     settled: int  # the first frame that later blocks hold too
     spectrum: np.ndarray  # complex64 (n_fft // 2 + 1, frames)
+
+# %% ../nbs/10_spectrogram.ipynb #35950e4a
+def frames_in(
+    info: AudioInfo,
+    config: SpectrogramConfig,
+) -> int:  # raises ScorecamError where there is less than one window
+    "Number of frames of a sound file."
+    return n_frames(resampled_length(info.samples, info.rate, config.sample_rate), config)
 
 # %% ../nbs/10_spectrogram.ipynb #925869d3
 def check_rate(

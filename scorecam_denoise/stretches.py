@@ -14,8 +14,8 @@ import pandas as pd
 from .classifiers import class_index
 from .denoiser import ScoreCAMDenoiser, class_probabilities, class_shares, match_classes, overlay_images, thresholds
 from scorecam_denoise.spectrogram import (
-    AudioInfo, SpectrogramConfig, add_tiles, level_db, n_frames, read_pieces, resample_blocks, resampled_length, running_median, spectrogram_image,
-    stft_frames, tile, tile_starts,
+    AudioInfo, SpectrogramConfig, add_tiles, frames_in, level_db, read_pieces, resample_blocks, resampled_length, spectrogram_image,
+    split_window_detector, stft_frames, tile, tile_starts,
 )  # fmt: skip
 from .tracks import SCATTER_DB, line_points
 
@@ -86,7 +86,7 @@ def line_strength(
     for count in (count for count in parts if count <= level.shape[2]):
         weak, frames = np.flatnonzero(strongest < enough), level.shape[2] // count
         mean = level[weak, :, : count * frames].reshape(len(weak), level.shape[1], count, frames).mean(axis=3)
-        excess = (mean - running_median(mean, median_bins)).max(axis=(1, 2), initial=0)
+        excess = split_window_detector(mean, median_bins=median_bins, mean_frames=1).max(axis=(1, 2), initial=0)
         strongest[weak] = np.maximum(strongest[weak], excess * np.sqrt(frames) / SCATTER_DB)
     return strongest
 
@@ -135,7 +135,7 @@ def measure_stretch(
 ) -> Stretch:
     "Levels, masks and names of a stretch of a recording."
     config, reach = denoiser.config_, round(pool_seconds / 2 / denoiser.config_.seconds_per_frame)
-    frames = n_frames(resampled_length(info.samples, info.rate, config.sample_rate), config)
+    frames = frames_in(info, config)
     starts = tile_starts(frames, config)
     starts = starts[(starts < stop + reach) & (starts + config.n_time > first - reach)]
     begin = min(starts[0], max(0, first - margin))

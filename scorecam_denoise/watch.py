@@ -19,7 +19,7 @@ import pandas as pd
 from scipy.special import ndtr
 
 from .core import ScorecamError, progress
-from .datasets import SOUND_ENDINGS
+from .datasets import SOUND_ENDINGS, files_in
 from scorecam_denoise.scene import (
     VESSELS, Design, Passage, SceneSettings, ambient_level, bin_snr, class_designs, draw_continua, draw_design, draw_response, draw_ship,
     lasting, measured_level, passing_lines, shaped_noise, slow_process, strongest_snr,
@@ -171,7 +171,7 @@ def real_sea(
 ) -> RealSea:                  # raises ScorecamError where there is nothing to use
     "Draw the order in which pieces of real recordings are heard."
     source = Path(source)
-    files = sorted(p for p in source.rglob("*") if p.suffix.lower() in SOUND_ENDINGS) if source.is_dir() else [source]
+    files = [path for path in files_in(source) if path.suffix.lower() in SOUND_ENDINGS] if source.is_dir() else [source]
     infos = [audio_info(file) for file in files]
     for info in infos:
         check_rate(info, config)
