@@ -454,15 +454,18 @@ def picture_averages(
 # %% ../nbs/71_overview.ipynb #4e1a298d
 def overview_picture(
     out: str | Path,  # an archive's results
+    *,
+    dpi: int = 100,  # pixels in an inch
+    colors: int = 128,  # at most
 ) -> bytes:  # PNG
     "Detections by class and hour, and long-term averages before and after."
     hours = plot_hours(read_detections(out, columns=["class", "utc"]), read_summary(out))
-    parts = [Image.open(BytesIO(to_png(figure, dpi=100))).convert("RGB") for figure in (hours, picture_averages(out))]
+    parts = [Image.open(BytesIO(to_png(figure, dpi=dpi))).convert("RGB") for figure in (hours, picture_averages(out))]
     whole = Image.new("RGB", (max(part.width for part in parts), sum(part.height for part in parts)), "white")
     for part, top in zip(parts, (0, parts[0].height)):
         whole.paste(part, (0, top))
     buffer = BytesIO()
-    whole.quantize(128, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(buffer, "png", optimize=True)
+    whole.quantize(colors, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(buffer, "png", optimize=True)
     return buffer.getvalue()
 
 # %% ../nbs/71_overview.ipynb #d57cf0cf
