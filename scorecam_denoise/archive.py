@@ -448,6 +448,7 @@ def crew(
         yield client
         return
     try:
+        import dask
         from dask.system import CPU_COUNT
         from distributed import Client, LocalCluster
         from distributed.system import MEMORY_LIMIT
@@ -457,7 +458,7 @@ def crew(
     options = dict(n_workers=workers or max(1, useful), threads_per_worker=1, memory_limit=0, dashboard_address="localhost:0")
     with TemporaryDirectory(prefix="scorecam-", ignore_cleanup_errors=True) as scratch:  # not one that all of Dask's runs share and tidy up
         try:
-            with deaf():
+            with deaf(), dask.config.set({"distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None}):
                 cluster = LocalCluster(**options, local_directory=scratch, silence_logs=logging.CRITICAL)
         except RuntimeError as error:
             raise ScorecamError(f"the processes do not start ({error}): {GUARD}") from error

@@ -18,7 +18,7 @@ import xarray as xr
 from archives import SETTINGS, content, finish, recordings, start, undisturbed, units_done, wait_for
 from machines import CONFIG, denoiser, sound, trained
 
-from scorecam_denoise.archive import ArchiveSettings, check_threads, connect, denoise_archive, finish_recording, grid_of, plan_archive, read_summary, write_partitions
+from scorecam_denoise.archive import ArchiveSettings, check_threads, connect, crew, denoise_archive, finish_recording, grid_of, plan_archive, read_summary, write_partitions
 from scorecam_denoise.core import ScorecamError
 from scorecam_denoise.denoiser import ScoreCAMDenoiser
 from scorecam_denoise.overview import open_masks
@@ -207,6 +207,13 @@ def test_units_hold_whole_averages_and_tiles():
     for seconds in (1, 10, 60, 333):
         unit, average = grid_of(ArchiveSettings(unit_seconds=1200, average_seconds=seconds), CONFIG)
         assert unit % average == 0 and average % CONFIG.tile_step == 0
+
+
+def test_processes_keep_the_memory_that_they_need_again(monkeypatch):
+    monkeypatch.delenv("MALLOC_TRIM_THRESHOLD_", raising=False)
+    with crew(workers=1) as client:
+        assert list(client.run(os.environ.get, "MALLOC_TRIM_THRESHOLD_").values()) == [None]
+        assert list(client.run(os.environ.get, "OMP_NUM_THREADS").values()) == ["1"]
 
 
 # ---------------------------------------------------------------- faults

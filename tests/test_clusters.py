@@ -84,6 +84,14 @@ def test_a_worker_of_compose_has_one_thread_and_knows_the_scheduler(services):
     assert f"--scheduler {address}" in services["client"]["command"]
 
 
+def test_workers_everywhere_keep_the_memory_that_they_need_again(services, slurm):
+    wanted = {"OMP_NUM_THREADS": "1", "MALLOC_TRIM_THRESHOLD_": str(2**26), "MALLOC_MMAP_THRESHOLD_": str(2**25)}
+    assert wanted.items() <= services["worker"]["environment"].items()
+    by_hand = next(line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("export OMP"))
+    for line in (by_hand, *slurm.WORKER["job_script_prologue"]):
+        assert wanted.items() <= dict(word.split("=") for word in line.split()[1:]).items()
+
+
 def test_the_image_is_made_of_what_the_project_has(services):
     build = services["worker"]["build"]
     copied = [path for line in build["dockerfile_inline"].splitlines() if line.startswith("COPY") for path in line.split()[1:-1]]

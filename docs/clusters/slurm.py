@@ -21,7 +21,7 @@ WORKER = dict(
     account=None,
     interface=None,  # such as ib0, where hosts have several networks
     death_timeout=600,  # s that a worker waits for the scheduler
-    job_script_prologue=["export OMP_NUM_THREADS=1 TF_CPP_MIN_LOG_LEVEL=3"],
+    job_script_prologue=["export OMP_NUM_THREADS=1 TF_CPP_MIN_LOG_LEVEL=3 MALLOC_TRIM_THRESHOLD_=67108864 MALLOC_MMAP_THRESHOLD_=33554432"],
     job_extra_directives=["--requeue", "--nice=100"],
     log_directory="slurm-logs",
 )
