@@ -416,7 +416,7 @@ def archive(
     out: Out,
     scheduler: Annotated[str | None, typer.Option(help="Address of a Dask scheduler whose workers do it, such as tcp://head:8786; else this machine's processors.")] = None,
     workers: Annotated[int | None, typer.Option(help="Processes of this machine; 0: none beside this one.", min=0, show_default="as many as processors and memory allow")] = None,
-    label: Annotated[str | None, typer.Option(help="Class whose lines to find, however probable (each detection tells); else at each time the most probable one's.")] = None,
+    label: Annotated[str | None, typer.Option(help="Class whose lines to find, however probable (each detection carries its probability); else at each time the most probable one's.")] = None,
     threshold: Annotated[str | None, typer.Option(help="From 0 (keep all) to 1, or 'auto'; else the model's own.")] = None,
     channel: Channel = None,
     sensitivity_db: Annotated[float | None, typer.Option(help="Of the hydrophone, dB re 1 V/µPa: levels come out re 1 µPa.")] = None,
@@ -442,9 +442,10 @@ def archive(
         export_selections(out, out / "selections", form=export)
     print("\n".join(archive_lines(summary)))
     print(f"written to {out}: detections (Parquet), recordings.csv, overview.png{', masks.zarr' * masks}{', selections' if export else ''}")
+    for status, told in dict(bad="left out", changed="changed since they were done: their earlier results are kept").items():
+        if count := (summary["status"] == status).sum():
+            print(f"{count} {told}; --retry does them again")
     bad = summary[summary["status"].isin(["bad", "changed"])]
-    if len(bad):
-        print(f"{len(bad)} left out as bad or changed; --retry does them again")
     report(dict(zip(bad["recording"], bad["reason"])), max(2, len(summary)))
 
 # %% ../nbs/90_cli.ipynb #23149f2b

@@ -455,8 +455,8 @@ def picture_averages(
 def overview_picture(
     out: str | Path,  # an archive's results
     *,
-    dpi: int = 100,  # pixels in an inch
-    colors: int = 128,  # at most
+    dpi: int = 100,  # pixels per inch
+    colors: int = 128,  # in the picture, at most
 ) -> bytes:  # PNG
     "Detections by class and hour, and long-term averages before and after."
     hours = plot_hours(read_detections(out, columns=["class", "utc"]), read_summary(out))

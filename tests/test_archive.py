@@ -1,6 +1,7 @@
 "Archives: the same results however they are cut, whoever does them, and whatever dies meanwhile."
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -14,11 +15,13 @@ import pandas as pd
 import psutil
 import pytest
 import soundfile
+import typer
 import xarray as xr
 from archives import SETTINGS, content, finish, recordings, start, undisturbed, units_done, wait_for
 from machines import CONFIG, denoiser, sound, trained
 
 from scorecam_denoise.archive import ArchiveSettings, check_threads, connect, crew, denoise_archive, finish_recording, grid_of, plan_archive, read_summary, write_partitions
+from scorecam_denoise.cli import archive
 from scorecam_denoise.core import ScorecamError
 from scorecam_denoise.denoiser import ScoreCAMDenoiser
 from scorecam_denoise.overview import open_masks
@@ -436,11 +439,15 @@ def test_recordings_that_go_away_stop_the_run_and_are_not_bad(tmp_path, monkeypa
     assert (run(source, tmp_path / "out")["status"] == "done").all()
 
 
-def test_a_file_that_changes_is_pointed_out(spoilt, tmp_path):
+def test_a_file_that_changes_is_pointed_out(spoilt, tmp_path, capsys):
     run(spoilt, tmp_path / "out")
     soundfile.write(spoilt / "good.wav", sound("pump", 65, seconds=14), 2000)
     row = run(spoilt, tmp_path / "out").set_index("recording").loc["good.wav"]
     assert row["status"] == "changed" and "has changed since it was done" in row["reason"] and (detections(tmp_path / "out")["recording"] == "good.wav").any()
+    with pytest.raises(typer.Exit):
+        archive(str(trained() / "model"), str(spoilt), tmp_path / "out", workers=0)
+    said = capsys.readouterr().out
+    assert "1 changed since they were done: their earlier results are kept; --retry" in said and re.search(r"^\d+ left out; --retry", said, re.M)
     row = run(spoilt, tmp_path / "out", retry=True).set_index("recording").loc["good.wav"]
     assert row["status"] == "done" and row["seconds"] == 14
 
