@@ -440,15 +440,16 @@ def test_recordings_that_go_away_stop_the_run_and_are_not_bad(tmp_path, monkeypa
 
 
 def test_a_file_that_changes_is_pointed_out(spoilt, tmp_path, capsys):
-    run(spoilt, tmp_path / "out")
+    plain = {name: getattr(ArchiveSettings(), name) for name in SETTINGS}  # those of the command
+    run(spoilt, tmp_path / "out", **plain)
     soundfile.write(spoilt / "good.wav", sound("pump", 65, seconds=14), 2000)
-    row = run(spoilt, tmp_path / "out").set_index("recording").loc["good.wav"]
+    row = run(spoilt, tmp_path / "out", **plain).set_index("recording").loc["good.wav"]
     assert row["status"] == "changed" and "has changed since it was done" in row["reason"] and (detections(tmp_path / "out")["recording"] == "good.wav").any()
     with pytest.raises(typer.Exit):
         archive(str(trained() / "model"), str(spoilt), tmp_path / "out", workers=0)
     said = capsys.readouterr().out
     assert "1 changed since they were done: their earlier results are kept; --retry" in said and re.search(r"^\d+ left out; --retry", said, re.M)
-    row = run(spoilt, tmp_path / "out", retry=True).set_index("recording").loc["good.wav"]
+    row = run(spoilt, tmp_path / "out", retry=True, **plain).set_index("recording").loc["good.wav"]
     assert row["status"] == "done" and row["seconds"] == 14
 
 
